@@ -1,0 +1,90 @@
+"""Rows in even pieces, encoded on several threads, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import TypeVar
+
+import pyarrow as pa
+
+Out = TypeVar("Out")
+
+ROWS = 65_536
+"""Rows of one piece of text: large enough that Python's share vanishes, small enough to stay
+in memory many times over."""
+BYTES = 16 * 1024**2
+"""A piece of very wide rows is cut here, long before Arrow's 2 GiB of text for one array."""
+
+
+def even(
+    batches: Iterable[pa.RecordBatch], rows: int = ROWS, size: int = BYTES
+) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in batches of at most ``rows`` rows and about ``size`` bytes.
+
+    Small neighbours are put together (an engine's 2,048 rows at a time would cost more calls than
+    work), large batches are cut without a copy.
+    """
+    waiting: list[pa.RecordBatch] = []
+    waiting_rows = 0
+    for batch in batches:
+        most = rows
+        if batch.num_rows and batch.nbytes > size:
+            most = max(1, min(rows, size * batch.num_rows // batch.nbytes))
+        if batch.num_rows > most // 2 or most < rows:
+            if waiting:
+                yield _together(waiting)
+                waiting, waiting_rows = [], 0
+            for start in range(0, batch.num_rows, most):
+                yield batch.slice(start, most)
+        elif batch.num_rows:
+            if waiting_rows + batch.num_rows > rows:
+                yield _together(waiting)
+                waiting, waiting_rows = [], 0
+            waiting.append(batch)
+            waiting_rows += batch.num_rows
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    schema = batches[0].schema
+    joined = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    arrays = [
+        column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        for column in joined.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def peeked(
+    batches: Iterator[pa.RecordBatch],
+) -> tuple[pa.RecordBatch | None, Iterator[pa.RecordBatch]]:
+    """Return the first batch (None: there is none) and all batches, the first included."""
+    first = next(batches, None)
+    return first, (chain([first], batches) if first is not None else iter(()))
+
+
+def in_order(
+    encode: Callable[[pa.RecordBatch], Out], batches: Iterable[pa.RecordBatch], threads: int
+) -> Iterator[Out]:
+    """Yield ``encode(batch)`` for each batch in order, ``threads`` of them at a time.
+
+    At most ``threads + 1`` results wait, so that memory stays flat behind a slow sink.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="jupyter-export-encode") as pool:
+        running: deque[Future[Out]] = deque()
+        try:
+            for batch in batches:
+                running.append(pool.submit(encode, batch))
+                if len(running) > threads + 1:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for waiting in running:
+                waiting.cancel()

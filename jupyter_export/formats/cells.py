@@ -1,0 +1,424 @@
+"""A column and its type -> the text of its cells, for every text format.
+
+``text`` gives plain text (CSV), ``json`` gives JSON tokens (RFC 8259); a null stays null. Both are
+built of Arrow's kernels over whole batches. ``Style`` holds what a file decides once for a column,
+so that its cells look alike from the first batch to the last.
+"""
+
+from __future__ import annotations
+
+import base64
+import json as json_text
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import SourceFailed
+from ..registry import Loss, LossLedger
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_UNITS = ("s", "ms", "us", "ns")
+_YEAR_0 = -62_167_219_200
+_YEAR_10000 = 253_402_300_800
+"""Seconds from 1970: ISO 8601 text has four digits for the year."""
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps (RFC 8259, section 6)."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How cells are written; ``units`` holds the precision of each timestamp column."""
+
+    separator: str = " "
+    """Between date and time: a space, or T."""
+    nan: Literal["text", "null", "string", "error"] = "text"
+    integers: Literal["number", "string"] = "number"
+    decimals: Literal["number", "string"] = "number"
+    units: dict[str, str] | None = None
+
+
+def units_of(batch: pa.RecordBatch | None) -> dict[str, str]:
+    """Return for each timestamp column the coarsest unit that holds the first batch's values.
+
+    A later batch that needs more digits writes more; none writes fewer than these.
+    """
+    if batch is None:
+        return {}
+    return {
+        field.name: _needed_unit(column, "s")
+        for field, column in zip(batch.schema, batch.columns, strict=True)
+        if pa.types.is_timestamp(field.type)
+    }
+
+
+# ------------------------------------------------------------------ plain text
+
+
+def text(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    """Return the cells of ``column`` as a string array of the same length, nulls kept."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pc.cast(column, pa.string())
+    if isinstance(kind, pa.BaseExtensionType):
+        return text(column.storage, name, style, losses)
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+        return pc.cast(column, pa.string())
+    if pa.types.is_floating(kind):
+        return _floats(column)
+    if pa.types.is_decimal(kind):
+        return _decimals(column)
+    if pa.types.is_timestamp(kind):
+        return _timestamps(column, name, style)
+    if pa.types.is_date(kind):
+        days = pc.cast(column, pa.date32())
+        _check_years(days.view(pa.int32()), 86400, name)
+        return pc.cast(days, pa.string())
+    if pa.types.is_time(kind):
+        return _times(column)
+    if pa.types.is_duration(kind):
+        return _durations(column)
+    if _is_binary(kind):
+        return _base64(column, name, losses)
+    # nested values, intervals: one JSON token each
+    nested = json(column, name, Style("T", "null", style.integers, style.decimals), losses)
+    losses.add(Loss("nested", name, len(column) - column.null_count, "nested values are JSON text"))
+    return nested
+
+
+def _floats(column: pa.Array) -> pa.Array:
+    """Shortest text that reads back to the same number; a whole one keeps its ``.0``."""
+    if pa.types.is_float16(column.type):
+        column = pc.cast(column, pa.float32())
+    cells = pc.cast(column, pa.string())
+    if len(column) == column.null_count:
+        return cells
+    whole = pc.equal(pc.floor(column), column)
+    if pc.any(whole).as_py():
+        plain = pc.and_(whole, pc.less(pc.abs(column), 1e15))
+        cells = pc.if_else(plain, pc.binary_join_element_wise(cells, ".0", ""), cells)
+    return cells
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    """Arrow writes very small decimals with an exponent, which is fine for every reader."""
+    return pc.cast(column, pa.string())
+
+
+def _times(column: pa.Array) -> pa.Array:
+    cells = pc.cast(column, pa.string())
+    if column.type.unit in ("us", "ns", "ms") and len(column) > column.null_count:
+        per = _PER_SECOND[column.type.unit]
+        ticks = column.view(pa.int32() if column.type.bit_width == 32 else pa.int64())
+        seconds = pc.multiply(pc.divide(ticks, per), per)
+        if pc.all(pc.equal(ticks, seconds)).as_py():
+            cells = pc.utf8_slice_codeunits(cells, 0, 8)
+    return cells
+
+
+def _durations(column: pa.Array) -> pa.Array:
+    """ISO 8601 durations in seconds: ``PT93784.5S``; pandas and DuckDB read them."""
+    per = _PER_SECOND[column.type.unit]
+    digits = len(str(per)) - 1
+    ticks = column.view(pa.int64()).to_pylist()
+    out: list[str | None] = []
+    for tick in ticks:
+        if tick is None:
+            out.append(None)
+            continue
+        whole, part = divmod(abs(tick), per)
+        fraction = f".{part:0{digits}d}".rstrip("0") if part else ""
+        out.append(f"{'-' if tick < 0 else ''}PT{whole}{fraction}S")
+    return pa.array(out, pa.string())
+
+
+def _timestamps(column: pa.Array, name: str, style: Style) -> pa.Array:
+    """ISO 8601 / RFC 3339: a zone is kept as ``Z`` or as the offset of its wall clock."""
+    kind = column.type
+    unit = _needed_unit(column, (style.units or {}).get(name, "s"))
+    naive = column.view(pa.timestamp(kind.unit))
+    offset: Any = None
+    if kind.tz is not None:
+        if kind.tz in ("UTC", "Etc/UTC", "Z", "+00:00"):
+            offset = "Z"
+        else:
+            local = pc.local_timestamp(column)
+            offset = _offsets(local.view(pa.int64()), naive.view(pa.int64()), kind.unit)
+            naive = local
+    _check_years(naive.view(pa.int64()), 1 / _PER_SECOND[kind.unit], name)
+    # the unit was chosen so that nothing is cut off here
+    cells = pc.cast(pc.cast(naive, pa.timestamp(unit), safe=False), pa.string())
+    if style.separator != " ":
+        cells = _with_separator(cells, style.separator)
+    return cells if offset is None else pc.binary_join_element_wise(cells, offset, "")
+
+
+def _with_separator(cells: pa.Array, separator: str) -> pa.Array:
+    """Every cell has the same length, so the eleventh byte of each is set in one stroke."""
+    valid = len(cells) - cells.null_count
+    if valid == 0:
+        return cells
+    offsets = np.frombuffer(cells.buffers()[1], np.int32, len(cells) + 1, cells.offset * 4)
+    start, end = int(offsets[0]), int(offsets[-1])
+    data = np.frombuffer(cells.buffers()[2], np.uint8, end - start, start)
+    if (end - start) % valid:
+        return pc.binary_replace_slice(cells, 10, 11, separator)
+    marked = data.copy().reshape(valid, -1)
+    marked[:, 10] = ord(separator)
+    moved = pa.py_buffer(np.ascontiguousarray(offsets - start))
+    mask = None if cells.null_count == 0 else pc.is_valid(cells).buffers()[1]
+    return pa.Array.from_buffers(
+        pa.string(), len(cells), [mask, moved, pa.py_buffer(marked)], cells.null_count
+    )
+
+
+def _offsets(local: pa.Array, utc: pa.Array, unit: str) -> pa.Array:
+    """Return ``+05:30`` for each pair of wall clock and UTC ticks."""
+    minutes = pc.divide(pc.subtract(local, utc), 60 * _PER_SECOND[unit])
+    coded = pc.dictionary_encode(minutes)
+    words = [
+        f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}"
+        for m in coded.dictionary.to_pylist()
+    ]
+    return pc.take(pa.array(words, pa.string()), coded.indices)
+
+
+def _needed_unit(column: pa.Array, at_least: str) -> str:
+    """Return the coarsest of s, ms, us, ns that loses nothing, and is no coarser than asked."""
+    unit = column.type.unit
+    ticks = column.view(pa.int64())
+    if len(ticks) == ticks.null_count:
+        return at_least if _UNITS.index(at_least) <= _UNITS.index(unit) else unit
+    values = pc.drop_null(ticks).to_numpy()
+    for candidate in _UNITS[_UNITS.index(at_least) : _UNITS.index(unit)]:
+        if not (values % (_PER_SECOND[unit] // _PER_SECOND[candidate])).any():
+            return candidate
+    return unit if _UNITS.index(unit) >= _UNITS.index(at_least) else at_least
+
+
+def _check_years(ticks: pa.Array, seconds_per_tick: float, name: str) -> None:
+    ends = pc.min_max(ticks).as_py()
+    if ends["min"] is None:
+        return
+    if ends["min"] * seconds_per_tick < _YEAR_0 or ends["max"] * seconds_per_tick >= _YEAR_10000:
+        raise SourceFailed(
+            f"Column “{name}” holds a date outside the years 0 to 9999, which ISO 8601 text "
+            "cannot hold.",
+            hint="Leave such rows out, or export to Parquet or Arrow.",
+        )
+
+
+def _base64(column: pa.Array, name: str, losses: LossLedger) -> pa.Array:
+    """RFC 4648, section 4."""
+    valid = len(column) - column.null_count
+    if valid:
+        losses.add(Loss("binary", name, valid, "bytes are base64 text"))
+    return pa.array(
+        [None if v is None else base64.b64encode(v).decode("ascii") for v in column.to_pylist()],
+        pa.string(),
+    )
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+# ------------------------------------------------------------------ JSON tokens
+
+
+def json(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    """Return the cells of ``column`` as JSON tokens; a null stays null, inner nulls are written."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return json(column.storage, name, style, losses)
+    if pa.types.is_dictionary(kind):
+        if len(column.dictionary) > len(column):
+            return json(column.dictionary_decode(), name, style, losses)
+        return pc.take(json(column.dictionary, name, style, losses), column.indices)
+    if pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        return pc.cast(column, pa.string())
+    if pa.types.is_integer(kind):
+        return _json_integers(column, name, style, losses)
+    if pa.types.is_floating(kind):
+        return _json_floats(column, name, style, losses)
+    if pa.types.is_decimal(kind):
+        cells = _decimals(column)
+        return _quoted(cells) if style.decimals == "string" else cells
+    if pa.types.is_map(kind):
+        return _json_map(column, name, style, losses)
+    if pa.types.is_struct(kind):
+        return _json_struct(column, name, style, losses)
+    if _is_list(kind):
+        return _json_list(column, name, style, losses)
+    if pa.types.is_interval(kind):
+        return pa.array(
+            [None if v is None else json_text.dumps(list(v)) for v in column.to_pylist()],
+            pa.string(),
+        )
+    cells = text(column, name, style, losses)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        cells = escaped(cells)
+    return _quoted(cells)
+
+
+def _json_integers(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    cells = pc.cast(column, pa.string())
+    if style.integers == "string" and column.type.bit_width == 64:
+        return _quoted(cells)
+    if column.type.bit_width == 64 and len(column) > column.null_count:
+        ends = pc.min_max(column).as_py()
+        if ends["min"] < -MAX_SAFE_INTEGER or ends["max"] > MAX_SAFE_INTEGER:
+            beyond = pc.greater(column, MAX_SAFE_INTEGER)
+            if pa.types.is_signed_integer(column.type):
+                beyond = pc.or_(beyond, pc.less(column, -MAX_SAFE_INTEGER))
+            losses.add(
+                Loss(
+                    "integer_beyond_2_53",
+                    name,
+                    pc.sum(beyond).as_py(),
+                    "integers beyond 2^53 are rounded by readers such as JavaScript",
+                    "large_integers=string",
+                )
+            )
+    return cells
+
+
+def _json_floats(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    cells = _floats(column)
+    finite = pc.is_finite(pc.cast(column, pa.float64()) if column.type.bit_width == 16 else column)
+    if pc.all(finite, min_count=0).as_py() in (True, None):
+        return cells
+    odd = pc.sum(pc.invert(finite)).as_py()
+    if style.nan == "error":
+        raise SourceFailed(
+            f"Column “{name}” holds {odd:,} values that JSON has no number for (NaN, Infinity).",
+            hint="Choose nan=null or nan=string.",
+        )
+    if style.nan == "string":
+        return pc.if_else(finite, cells, _quoted(cells))
+    losses.add(
+        Loss("not_a_number", name, odd, "NaN and Infinity are written as null", "nan=string")
+    )
+    return pc.if_else(finite, cells, pa.scalar(None, pa.string()))
+
+
+def _json_struct(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    parts: list[Any] = ["{"]
+    for index, (field, child) in enumerate(zip(column.type, column.flatten(), strict=True)):
+        key = ("," if index else "") + json_text.dumps(field.name, ensure_ascii=False) + ":"
+        inner = json(child, f"{name}.{field.name}", style, losses)
+        parts += [key, pc.fill_null(inner, "null")]
+    joined = pc.binary_join_element_wise(*parts, "}", "") if len(parts) > 1 else None
+    if joined is None:
+        joined = pa.array(["{}"] * len(column), pa.string())
+    return _nulls_of(column, joined)
+
+
+def _json_list(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    inner = pc.fill_null(json(column.flatten(), name, style, losses), "null")
+    joined = pc.binary_join(pa.ListArray.from_arrays(_list_offsets(column), inner), ",")
+    return _nulls_of(column, pc.binary_join_element_wise("[", joined, "]", ""))
+
+
+def _json_map(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    """A map is an object; a key that is no text is written as its text."""
+    entries = pc.cast(
+        column,
+        pa.list_(pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])),
+    )
+    keys, values = entries.flatten().flatten()
+    named = _quoted(escaped(text(keys, name, style, losses)))
+    inner = pc.binary_join_element_wise(
+        named, pc.fill_null(json(values, name, style, losses), "null"), ":"
+    )
+    joined = pc.binary_join(pa.ListArray.from_arrays(_list_offsets(entries), inner), ",")
+    return _nulls_of(column, pc.binary_join_element_wise("{", joined, "}", ""))
+
+
+def _list_offsets(column: pa.Array) -> pa.Array:
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    offsets = np.zeros(len(column) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.array(offsets)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_fixed_size_list(kind)
+        or pa.types.is_list_view(kind)
+        or pa.types.is_large_list_view(kind)
+    )
+
+
+def _nulls_of(column: pa.Array, cells: pa.Array) -> pa.Array:
+    if column.null_count == 0:
+        return cells
+    return pc.if_else(pc.is_valid(column), cells, pa.scalar(None, pa.string()))
+
+
+def _quoted(cells: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise('"', cells, '"', "")
+
+
+def escaped(cells: pa.Array) -> pa.Array:
+    """Escape quote, backslash and control characters (RFC 8259, section 7)."""
+    present = bytes_in(cells)
+    if present is None:
+        return cells
+    if present[0x5C]:
+        cells = pc.replace_substring(cells, "\\", "\\\\")
+    if present[0x22]:
+        cells = pc.replace_substring(cells, '"', '\\"')
+    for code in range(0x20):
+        if present[code]:
+            cells = pc.replace_substring(cells, chr(code), json_text.dumps(chr(code))[1:-1])
+    return cells
+
+
+def bytes_in(cells: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Return which of the bytes 0x00-0x7F that ever need care occur in the cells; None: none does.
+
+    Only quotes, backslashes and control characters are told apart: three passes over the bytes.
+    """
+    data = payload(cells)
+    low = bool(len(data)) and bool(data.min() < 0x20)
+    quote, backslash = bool((data == 0x22).any()), bool((data == 0x5C).any())
+    if not (low or quote or backslash):
+        return None
+    present = np.zeros(128, np.bool_)
+    present[0x22], present[0x5C] = quote, backslash
+    if low:
+        present[np.unique(data[data < 0x20])] = True
+    return present
+
+
+def payload(cells: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the bytes of a string array's cells, one after another, without a copy."""
+    offsets_buffer, data = cells.buffers()[1], cells.buffers()[2]
+    if not len(cells) or data is None:
+        return np.empty(0, np.uint8)
+    offsets = np.frombuffer(offsets_buffer, np.int32, len(cells) + 1, cells.offset * 4)
+    start, end = int(offsets[0]), int(offsets[-1])
+    return np.frombuffer(data, np.uint8, end - start, start)
+
+
+def whole_rows(parts: Sequence[Any], null: str) -> memoryview:
+    """Join columns and constant texts row by row and return the bytes of all rows.
+
+    ``parts`` are string arrays of one length, and strings that stand in every row; a null becomes
+    ``null``. The last part ends the row.
+    """
+    joined = pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=null)
+    return payload(joined).data

@@ -1,0 +1,240 @@
+"""CSV (RFC 4180): what every program reads.
+
+A null is an empty cell and an empty text is ``""``, so that a reader which looks at quotes can
+tell them apart. Numbers are written so that they read back to the same value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator, model_validator
+
+from ..registry import (
+    Bytes,
+    Capabilities,
+    Chunk,
+    Format,
+    FormatOptions,
+    Loss,
+    LossLedger,
+    OptionsModel,
+    RowCounter,
+)
+from . import cells, readback
+from .batches import even, in_order, peeked
+
+Quote = Literal["minimal", "all", "nonnumeric"]
+_IN_NUMBERS = frozenset(" +-.:")
+"""Delimiters that stand inside numbers and dates, whose cells must then be looked at too."""
+
+
+class CsvOptions(FormatOptions):
+    delimiter: str = Field(",", description="One character between cells.")
+    header: bool = Field(True, description="Column names in the first line.")
+    quote: Quote = Field("minimal", description="Which cells stand in quotes.")
+    quote_char: str = Field('"', description="The quote; doubled inside a quoted cell.")
+    null: str = Field("", max_length=100, description="The text of a null.")
+    line_terminator: Literal["\n", "\r\n"] = "\n"
+    encoding: Literal["utf-8", "utf-8-sig"] = Field(
+        "utf-8", description="utf-8-sig begins with a byte order mark, as Excel likes it."
+    )
+
+    @field_validator("delimiter", "quote_char")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        value = {"tab": "\t", "\\t": "\t"}.get(value, value)
+        if len(value) != 1 or value.isalnum() or value in "\r\n" or ord(value) > 127:
+            raise ValueError("it must be one ASCII character that is no letter, digit or line end")
+        return value
+
+    @model_validator(mode="after")
+    def _characters_differ(self) -> CsvOptions:
+        if self.delimiter == self.quote_char:
+            raise ValueError("delimiter and quote_char are the same")
+        if self.delimiter in self.null or self.quote_char in self.null or "\n" in self.null:
+            raise ValueError("the null text may hold no delimiter, quote or line end")
+        return self
+
+
+class CsvFormat(Format):
+    type: ClassVar[str] = "csv"
+    label: ClassVar[str] = "CSV"
+    endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    media_type: ClassVar[str] = "text/csv"
+    options: ClassVar[OptionsModel] = CsvOptions
+    capabilities: ClassVar[Capabilities] = Capabilities(nested=False)
+
+    def encode(
+        self,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        options: CsvOptions,
+        *,
+        threads: int,
+        losses: LossLedger,
+    ) -> Iterator[Chunk]:
+        first, all_batches = peeked(even(batches))
+        style = cells.Style(units=cells.units_of(first))
+        yield Chunk(_head(schema, options), 0)
+
+        def rows(batch: pa.RecordBatch) -> Chunk:
+            return _rows(batch, options, style, losses)
+
+        yield from in_order(rows, all_batches, threads)
+
+    def counter(self, options: CsvOptions) -> RowCounter:
+        return _LineCounter(options)
+
+    def losses(self, schema: pa.Schema, options: CsvOptions) -> Sequence[Loss]:
+        return ()
+
+    def reader(self, schema: pa.Schema, path: str, options: CsvOptions, compression: str) -> str:
+        return readback.csv(schema, path, options, compression)
+
+
+def _head(schema: pa.Schema, options: CsvOptions) -> bytes:
+    mark = b"\xef\xbb\xbf" if options.encoding == "utf-8-sig" else b""
+    if not options.header:
+        return mark
+    names = pa.array(schema.names, pa.string())
+    all_quoted = options.quote != "minimal"
+    line = options.delimiter.join(
+        _quote(names, options, looked_at=True, always=all_quoted, alone=len(names) == 1).to_pylist()
+    )
+    return mark + (line + options.line_terminator).encode("utf-8")
+
+
+def _rows(
+    batch: pa.RecordBatch, options: CsvOptions, style: cells.Style, losses: LossLedger
+) -> Chunk:
+    alone = batch.num_columns == 1
+    columns = [
+        _cell(column, name, options, style, losses, alone)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    # two joins cost less than one with the delimiter as a column of its own
+    columns[-1] = pc.binary_join_element_wise(
+        columns[-1],
+        options.line_terminator,
+        "",
+        null_handling="replace",
+        null_replacement=options.quote_char * 2 if alone and not options.null else options.null,
+    )
+    if alone:
+        return Chunk(cells.payload(columns[0]).data, batch.num_rows)
+    joined = pc.binary_join_element_wise(
+        *columns, options.delimiter, null_handling="replace", null_replacement=options.null
+    )
+    return Chunk(cells.payload(joined).data, batch.num_rows)
+
+
+def _cell(
+    column: pa.Array,
+    name: str,
+    options: CsvOptions,
+    style: cells.Style,
+    losses: LossLedger,
+    alone: bool,
+) -> pa.Array:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        if len(column.dictionary) > len(column):
+            column = column.dictionary_decode()
+            kind = column.type
+        else:
+            words = _cell(column.dictionary, name, options, style, losses, alone)
+            return pc.take(words, column.indices)
+    if isinstance(kind, pa.BaseExtensionType):
+        column, kind = column.storage, column.storage.type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    plain = numeric or pa.types.is_boolean(kind) or pa.types.is_temporal(kind)
+    always = options.quote == "all" or (options.quote == "nonnumeric" and not numeric)
+    looked_at = not plain or options.delimiter in _IN_NUMBERS or bool(options.null)
+    shown = cells.text(column, name, style, losses)
+    if not (looked_at or always):
+        return shown
+    if alone and not options.null and column.null_count:
+        # an empty line is no row to most readers, so the null of a lone column is written ""
+        losses.add(
+            Loss(
+                "null_or_empty",
+                name,
+                column.null_count,
+                "nulls of a file with one column look like empty text",
+                "null=NA",
+            )
+        )
+    return _quote(shown, options, looked_at=looked_at, always=always, alone=alone)
+
+
+def _quote(
+    shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: bool, alone: bool
+) -> pa.Array:
+    """Put quotes around the cells that need them (RFC 4180, section 2), or around all."""
+    mark = options.quote_char
+    if always:
+        return _in_quotes(shown, mark)
+    if not looked_at:
+        return shown
+    data = cells.payload(shown).tobytes()
+    needing: Any = None
+    for character in (options.delimiter, mark, "\n", "\r"):
+        if character.encode() in data:
+            found = pc.match_substring(shown, character)
+            needing = found if needing is None else pc.or_(needing, found)
+    if options.null:
+        same = pc.equal(shown, options.null)
+        needing = same if needing is None else pc.or_(needing, same)
+    elif _has_empty(shown):
+        empty = pc.equal(shown, "")
+        needing = empty if needing is None else pc.or_(needing, empty)
+    if needing is None:
+        return shown
+    needing = pc.fill_null(needing, False)
+    return pc.replace_with_mask(shown, needing, _in_quotes(pc.filter(shown, needing), mark))
+
+
+def _in_quotes(shown: pa.Array, mark: str) -> pa.Array:
+    doubled = pc.replace_substring(shown, mark, mark * 2)
+    return pc.binary_join_element_wise(mark, doubled, mark, "")
+
+
+def _has_empty(shown: pa.Array) -> bool:
+    if not len(shown) or shown.buffers()[1] is None:
+        return False
+    offsets = np.frombuffer(shown.buffers()[1], np.int32, len(shown) + 1, shown.offset * 4)
+    empties = int(np.count_nonzero(offsets[1:] == offsets[:-1]))
+    # nulls have no length either; only more empties than nulls are worth a closer look
+    return empties > shown.null_count or (empties > 0 and shown.null_count > 0)
+
+
+class _LineCounter(RowCounter):
+    """Counts line ends outside of quotes in the very bytes that are written."""
+
+    def __init__(self, options: CsvOptions) -> None:
+        self._header = options.header
+        self._quote = ord(options.quote_char)
+        self._lines = 0
+        self._inside = False
+
+    def update(self, data: Bytes) -> None:
+        seen = np.frombuffer(data, np.uint8)
+        ends = seen == 0x0A
+        quotes = np.flatnonzero(seen == self._quote)
+        if not len(quotes):
+            if not self._inside:
+                self._lines += int(np.count_nonzero(ends))
+            return
+        before = np.searchsorted(quotes, np.flatnonzero(ends))
+        outside = (before + self._inside) % 2 == 0
+        self._lines += int(np.count_nonzero(outside))
+        self._inside ^= bool(len(quotes) % 2)
+
+    def finish(self, path: Path) -> int:
+        return self._lines - self._header

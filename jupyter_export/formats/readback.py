@@ -1,0 +1,142 @@
+"""The lines of Python that read a finished file back with the types that went in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+
+def csv(schema: pa.Schema, path: str, options: Any, compression: str) -> str:
+    """PyArrow reads CSV with declared types and tells ``""`` from nothing."""
+    lines = ["import pyarrow as pa", "from pyarrow import csv"]
+    types = ", ".join(
+        f"{name!r}: {shown}" for name, shown in ((f.name, _csv_type(f.type)) for f in schema)
+    )
+    opened = _opened(path, compression)
+    read = (
+        "" if options.header else f", read_options=csv.ReadOptions(column_names={schema.names!r})"
+    )
+    parse = ["newlines_in_values=True"]
+    if options.delimiter != ",":
+        parse.insert(0, f"delimiter={options.delimiter!r}")
+    if options.quote_char != '"':
+        parse.insert(0, f"quote_char={options.quote_char!r}")
+    lines += [
+        f"types = {{{types}}}",
+        f"nulls = dict(null_values=[{options.null!r}], strings_can_be_null=True)",
+        "convert = csv.ConvertOptions(",
+        "    column_types=types, quoted_strings_can_be_null=False, **nulls",
+        ")",
+        f"parse = csv.ParseOptions({', '.join(parse)})",
+        f"table = csv.read_csv({opened}{read}, parse_options=parse, convert_options=convert)",
+        "df = table.to_pandas()",
+    ]
+    return "\n".join(lines)
+
+
+def json_lines(schema: pa.Schema, path: str, compression: str) -> str:
+    """PyArrow reads JSON Lines with a declared schema."""
+    opened = _opened(path, compression)
+    fields = ", ".join(
+        f"({f.name!r}, {arrow_type(text_type(f.type)) or 'pa.string()'})" for f in schema
+    )
+    return "\n".join(
+        [
+            "import pyarrow as pa",
+            "from pyarrow import json",
+            f"schema = pa.schema([{fields}])",
+            "options = json.ParseOptions(explicit_schema=schema, newlines_in_values=True)",
+            f"df = json.read_json({opened}, parse_options=options).to_pandas()",
+        ]
+    )
+
+
+def json_array(schema: pa.Schema, path: str, compression: str) -> str:
+    """A JSON array is one document: the standard library reads it, PyArrow gives it its types."""
+    opened = (
+        f"open({path!r}, 'rb')"
+        if compression == "none"
+        else f"pa.input_stream({path!r}, compression={compression!r})"
+    )
+    fields = ", ".join(
+        f"({f.name!r}, {arrow_type(text_type(f.type)) or 'pa.string()'})" for f in schema
+    )
+    return "\n".join(
+        [
+            "import json",
+            "import pyarrow as pa",
+            f"schema = pa.schema([{fields}])",
+            f"with {opened} as file:",
+            "    rows = json.loads(file.read())",
+            "columns = {f.name: pa.array([row.get(f.name) for row in rows]) for f in schema}",
+            "df = pa.table({f.name: columns[f.name].cast(f.type) for f in schema}).to_pandas()",
+        ]
+    )
+
+
+def parquet(path: str) -> str:
+    return f"import pyarrow.parquet as pq\ndf = pq.read_table({path!r}).to_pandas()"
+
+
+def arrow(path: str, *, stream: bool) -> str:
+    opener = "open_stream" if stream else "open_file"
+    return (
+        "import pyarrow as pa\n"
+        f"df = pa.ipc.{opener}(pa.memory_map({path!r})).read_all().to_pandas()"
+    )
+
+
+def _csv_type(kind: pa.DataType) -> str:
+    """Nested values, durations and bytes stand in a CSV as text."""
+    kind = text_type(kind)
+    shown = None if pa.types.is_nested(kind) else arrow_type(kind)
+    return shown or "pa.string()"
+
+
+def _opened(path: str, compression: str) -> str:
+    if compression == "none":
+        return repr(path)
+    return f"pa.input_stream({path!r}, compression={compression!r})"
+
+
+def text_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which a text file gives a column back: dictionaries by their values."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return text_type(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return text_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_float16(kind):
+        return pa.float32()
+    return kind
+
+
+def arrow_type(kind: pa.DataType) -> str | None:
+    """Return the Python expression of an Arrow type, or None for one that text cannot give back."""
+    if pa.types.is_timestamp(kind):
+        zone = f", tz={kind.tz!r}" if kind.tz else ""
+        return f"pa.timestamp({kind.unit!r}{zone})"
+    if pa.types.is_decimal(kind):
+        bits = 256 if pa.types.is_decimal256(kind) else 128
+        return f"pa.decimal{bits}({kind.precision}, {kind.scale})"
+    if pa.types.is_time(kind):
+        return f"pa.time{kind.bit_width}({kind.unit!r})"
+    if pa.types.is_boolean(kind):
+        return "pa.bool_()"
+    if pa.types.is_floating(kind):
+        return f"pa.float{kind.bit_width}()"
+    if pa.types.is_date(kind):
+        return "pa.date32()"
+    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_null(kind):
+        return f"pa.{kind}()"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = arrow_type(text_type(kind.value_type))
+        return f"pa.list_({inner})" if inner else None
+    if pa.types.is_struct(kind):
+        shown = [(f.name, arrow_type(text_type(f.type))) for f in kind]
+        if any(inner is None for _, inner in shown):
+            return None
+        return "pa.struct([" + ", ".join(f"({n!r}, {inner})" for n, inner in shown) + "])"
+    return None

@@ -1,0 +1,1 @@
+"""Jobs: one spec, run once, watched by many. ``service`` is the only door."""

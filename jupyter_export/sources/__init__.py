@@ -1,0 +1,1 @@
+"""Where rows come from. Each module opens one kind of source as a stream of Arrow batches."""

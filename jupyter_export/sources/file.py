@@ -1,0 +1,170 @@
+"""A file under the server's root as a source: CSV, JSON, JSONL, Parquet, Arrow, XLSX.
+
+Parquet and Arrow are read as they are; CSV and JSON through the engine, which finds their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .. import engine
+from ..errors import ExportError, Forbidden, InvalidSpec, NotFound, SourceFailed
+from ..registry import BatchStream, Surroundings, split_ending
+from ..spec import FileSource
+
+_ROWS = 65_536
+
+
+def open_file(source: FileSource, here: Surroundings) -> BatchStream:
+    """Open ``source.path``. Raises ``NotFound``, ``Forbidden`` (outside the root),
+    ``InvalidSpec`` (an ending nobody reads) or ``SourceFailed`` (not readable as what it says).
+    """
+    path = _inside(source.path, here)
+    _, ending, packed = split_ending(path.name)
+    opener = _OPENERS.get(ending)
+    if opener is None:
+        raise InvalidSpec(
+            f"“{path.name}” cannot be read: its ending tells no known kind of file.",
+            hint=f"Known: {', '.join(sorted(_OPENERS))}.",
+            field="source.path",
+        )
+    if packed and opener is not _by_engine:
+        raise InvalidSpec(
+            f"“{path.name}” cannot be read: only CSV and JSON may be compressed as a whole.",
+            field="source.path",
+        )
+    try:
+        return opener(path, here)
+    except ExportError as error:
+        if isinstance(error, SourceFailed | NotFound):
+            raise
+        raise _unreadable(path, error) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _inside(given: str, here: Surroundings) -> Path:
+    path = (here.root / given).resolve()
+    if here.confined and not path.is_relative_to(here.root.resolve()):
+        raise Forbidden(
+            f"“{given}” is outside the folder that this server serves.",
+            hint="Give a path below it.",
+            field="source.path",
+        )
+    if not path.is_file():
+        raise NotFound(f"There is no file “{given}”.", field="source.path")
+    return path
+
+
+def _unreadable(path: Path, error: Exception) -> SourceFailed:
+    first = str(error).strip().split("\n", 1)[0].removeprefix("The query failed: ").rstrip(".")
+    return SourceFailed(
+        f"“{path.name}” cannot be read as {split_ending(path.name)[1].lstrip('.')}: {first}.",
+        field="source.path",
+    )
+
+
+def _guarded(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Let what goes wrong in the middle of a file name the file."""
+    try:
+        yield from batches
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, ExportError):
+            raise
+        raise _unreadable(path, error) from error
+
+
+def _parquet(path: Path, here: Surroundings) -> BatchStream:
+    file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+    return BatchStream(
+        schema=file.schema_arrow.remove_metadata(),
+        batches=_guarded(path, _plain(file.iter_batches(_ROWS))),
+        total_rows=file.metadata.num_rows,
+        close=file.close,
+    )
+
+
+def _plain(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.replace_schema_metadata(None)
+
+
+def _arrow(path: Path, here: Surroundings) -> BatchStream:
+    mapped = pa.memory_map(str(path))
+    is_file = mapped.read(6) == b"ARROW1"
+    mapped.seek(0)
+    if is_file:
+        file = pa.ipc.open_file(mapped)
+        batches = (file.get_batch(i) for i in range(file.num_record_batches))
+        return BatchStream(
+            schema=file.schema,
+            batches=_guarded(path, batches),
+            total_rows=file.count_rows(),
+            close=mapped.close,
+        )
+    stream = pa.ipc.open_stream(mapped)
+    return BatchStream(
+        schema=stream.schema, batches=_guarded(path, iter(stream)), close=mapped.close
+    )
+
+
+def _by_engine(path: Path, here: Surroundings) -> BatchStream:
+    """CSV and JSON: the engine finds delimiter, header and types, and streams the rows."""
+    _, ending, _ = split_ending(path.name)
+    if ending == ".csv" or ending == ".tsv":
+        # the whole file decides a type, so that a late text does not break the run half way
+        call = f"read_csv({engine.literal(str(path))}, sample_size = -1)"
+    else:
+        shape = "newline_delimited" if ending in (".jsonl", ".ndjson") else "auto"
+        call = f"read_json({engine.literal(str(path))}, format = '{shape}', sample_size = -1)"
+    stack = ExitStack()
+    try:
+        connection = stack.enter_context(
+            engine.session(
+                here.scratch,
+                memory_limit=here.memory_limit,
+                threads=here.threads,
+                readable=[path],
+            )
+        )
+        reader = connection.sql(f"SELECT * FROM {call}").to_arrow_reader(_ROWS)
+    except BaseException:
+        stack.close()
+        raise
+    return BatchStream(
+        schema=reader.schema,
+        batches=_translated(path, reader),
+        interrupt=connection.interrupt,
+        close=stack.close,
+    )
+
+
+def _translated(path: Path, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    with engine.translated():
+        yield from _guarded(path, iter(reader))
+
+
+def _xlsx(path: Path, here: Surroundings) -> BatchStream:
+    from .xlsx import open_workbook  # openpyxl only when a workbook is read
+
+    return open_workbook(path)
+
+
+_OPENERS: dict[str, Callable[[Path, Surroundings], BatchStream]] = {
+    ".csv": _by_engine,
+    ".tsv": _by_engine,
+    ".json": _by_engine,
+    ".jsonl": _by_engine,
+    ".ndjson": _by_engine,
+    ".parquet": _parquet,
+    ".pq": _parquet,
+    ".arrow": _arrow,
+    ".arrows": _arrow,
+    ".feather": _arrow,
+    ".xlsx": _xlsx,
+}

@@ -6,9 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
+
+from ..registry import Bytes
 
 Out = TypeVar("Out")
 
@@ -17,6 +20,7 @@ ROWS = 65_536
 in memory many times over."""
 BYTES = 16 * 1024**2
 """A piece of very wide rows is cut here, long before Arrow's 2 GiB of text for one array."""
+_WINDOW = 256 * 1024
 
 
 def even(
@@ -67,6 +71,13 @@ def peeked(
     """Return the first batch (None: there is none) and all batches, the first included."""
     first = next(batches, None)
     return first, (chain([first], batches) if first is not None else iter(()))
+
+
+def windows(data: Bytes) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+    """Yield the bytes in pieces that stay in the processor's cache while they are looked at."""
+    seen = np.frombuffer(data, np.uint8)
+    for start in range(0, len(seen), _WINDOW):
+        yield seen[start : start + _WINDOW]
 
 
 def in_order(

@@ -27,7 +27,7 @@ from ..registry import (
     RowCounter,
 )
 from . import cells, readback
-from .batches import even, in_order, peeked
+from .batches import even, in_order, peeked, windows
 
 Quote = Literal["minimal", "all", "nonnumeric"]
 _IN_NUMBERS = frozenset(" +-.:")
@@ -224,16 +224,25 @@ class _LineCounter(RowCounter):
         self._inside = False
 
     def update(self, data: Bytes) -> None:
-        seen = np.frombuffer(data, np.uint8)
+        for seen in windows(data):
+            self._see(seen)
+
+    def _see(self, seen: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
         ends = seen == 0x0A
         quotes = np.flatnonzero(seen == self._quote)
         if not len(quotes):
             if not self._inside:
                 self._lines += int(np.count_nonzero(ends))
             return
-        before = np.searchsorted(quotes, np.flatnonzero(ends))
-        outside = (before + self._inside) % 2 == 0
-        self._lines += int(np.count_nonzero(outside))
+        at = np.flatnonzero(ends)
+        if len(quotes) < len(at):
+            # the line ends between one quote and the next; every other stretch is outside
+            before = np.searchsorted(at, quotes)
+            stretches = np.diff(before, prepend=0, append=len(at))
+            self._lines += int(stretches[int(self._inside) :: 2].sum())
+        else:
+            outside = (np.searchsorted(quotes, at) + self._inside) % 2 == 0
+            self._lines += int(np.count_nonzero(outside))
         self._inside ^= bool(len(quotes) % 2)
 
     def finish(self, path: Path) -> int:

@@ -54,7 +54,7 @@ class JsonFormat(Format):
         return _RecordCounter()
 
     def reader(self, schema: pa.Schema, path: str, options: JsonOptions, compression: str) -> str:
-        return readback.json_array(schema, path, compression)
+        return readback.json(schema, path, compression, lines=False)
 
 
 class _RecordCounter(NewlineCounter):

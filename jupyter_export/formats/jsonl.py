@@ -44,4 +44,4 @@ class JsonLinesFormat(Format):
         return NewlineCounter()
 
     def reader(self, schema: pa.Schema, path: str, options: JsonOptions, compression: str) -> str:
-        return readback.json_lines(schema, path, compression)
+        return readback.json(schema, path, compression, lines=True)

@@ -35,42 +35,21 @@ def csv(schema: pa.Schema, path: str, options: Any, compression: str) -> str:
     return "\n".join(lines)
 
 
-def json_lines(schema: pa.Schema, path: str, compression: str) -> str:
-    """PyArrow reads JSON Lines with a declared schema."""
-    opened = _opened(path, compression)
-    fields = ", ".join(
-        f"({f.name!r}, {arrow_type(text_type(f.type)) or 'pa.string()'})" for f in schema
-    )
+def json(schema: pa.Schema, path: str, compression: str, *, lines: bool) -> str:
+    """DuckDB reads JSON with declared types, lists and structs included; Arrow names them."""
+    columns = ", ".join(f"{_sql_name(f.name)}: {_sql_text(_sql_type(f.type))}" for f in schema)
+    fields = ", ".join(f"({f.name!r}, {_json_type(f.type)})" for f in schema)
+    arguments = [_sql_text(path), f"columns = {{{columns}}}"]
+    arguments.append(f"format = '{'newline_delimited' if lines else 'array'}'")
+    if compression != "none":
+        arguments.append(f"compression = '{compression}'")
     return "\n".join(
         [
-            "import pyarrow as pa",
-            "from pyarrow import json",
-            f"schema = pa.schema([{fields}])",
-            "options = json.ParseOptions(explicit_schema=schema, newlines_in_values=True)",
-            f"df = json.read_json({opened}, parse_options=options).to_pandas()",
-        ]
-    )
-
-
-def json_array(schema: pa.Schema, path: str, compression: str) -> str:
-    """A JSON array is one document: the standard library reads it, PyArrow gives it its types."""
-    opened = (
-        f"open({path!r}, 'rb')"
-        if compression == "none"
-        else f"pa.input_stream({path!r}, compression={compression!r})"
-    )
-    fields = ", ".join(
-        f"({f.name!r}, {arrow_type(text_type(f.type)) or 'pa.string()'})" for f in schema
-    )
-    return "\n".join(
-        [
-            "import json",
+            "import duckdb",
             "import pyarrow as pa",
             f"schema = pa.schema([{fields}])",
-            f"with {opened} as file:",
-            "    rows = json.loads(file.read())",
-            "columns = {f.name: pa.array([row.get(f.name) for row in rows]) for f in schema}",
-            "df = pa.table({f.name: columns[f.name].cast(f.type) for f in schema}).to_pandas()",
+            f"query = {('SELECT * FROM read_json(' + ', '.join(arguments) + ')')!r}",
+            "df = duckdb.sql(query).to_arrow_table().cast(schema).to_pandas()",
         ]
     )
 
@@ -92,6 +71,49 @@ def _csv_type(kind: pa.DataType) -> str:
     kind = text_type(kind)
     shown = None if pa.types.is_nested(kind) else arrow_type(kind)
     return shown or "pa.string()"
+
+
+def _json_type(kind: pa.DataType) -> str:
+    known = None if pa.types.is_null(kind) else arrow_type(text_type(kind))
+    return known or "pa.string()"
+
+
+def _sql_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _sql_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    """Return the engine's type that reads the JSON of an Arrow type; VARCHAR is for Arrow to cast."""
+    kind = text_type(kind)
+    if arrow_type(kind) is None:
+        return "VARCHAR"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"{_sql_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        inner = ", ".join(f"{_sql_name(f.name)} {_sql_type(f.type)}" for f in kind)
+        return f"STRUCT({inner})"
+    if pa.types.is_integer(kind):
+        sign = "U" if pa.types.is_unsigned_integer(kind) else ""
+        return sign + {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT"}[kind.bit_width]
+    if pa.types.is_timestamp(kind) and kind.tz is None and kind.unit != "ns":
+        return "TIMESTAMP"
+    if pa.types.is_timestamp(kind) and kind.tz is not None and kind.unit != "ns":
+        return "TIMESTAMPTZ"
+    if pa.types.is_decimal128(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if pa.types.is_boolean(kind):
+        return "BOOLEAN"
+    if pa.types.is_floating(kind):
+        return "FLOAT" if kind.bit_width == 32 else "DOUBLE"
+    if pa.types.is_date(kind):
+        return "DATE"
+    if pa.types.is_time(kind) and kind.unit != "ns":
+        return "TIME"
+    return "VARCHAR"
 
 
 def _opened(path: str, compression: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..registry import Bytes, Chunk, FormatOptions, LossLedger, RowCounter
 from . import cells
-from .batches import even, in_order, peeked
+from .batches import even, in_order, peeked, windows
 
 
 class JsonOptions(FormatOptions):
@@ -37,7 +37,8 @@ class NewlineCounter(RowCounter):
         self.newlines = 0
 
     def update(self, data: Bytes) -> None:
-        self.newlines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == 0x0A))
+        for seen in windows(data):
+            self.newlines += int(np.count_nonzero(seen == 0x0A))
 
     def finish(self, path: Path) -> int:
         return self.newlines

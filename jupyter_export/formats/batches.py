@@ -32,37 +32,42 @@ def even(
     work), large batches are cut without a copy.
     """
     waiting: list[pa.RecordBatch] = []
-    waiting_rows = 0
+    waiting_rows = waiting_bytes = 0
     for batch in batches:
         most = rows
         if batch.num_rows and batch.nbytes > size:
             most = max(1, min(rows, size * batch.num_rows // batch.nbytes))
         if batch.num_rows > most // 2 or most < rows:
             if waiting:
-                yield _together(waiting)
-                waiting, waiting_rows = [], 0
+                yield from _together(waiting)
+                waiting, waiting_rows, waiting_bytes = [], 0, 0
             for start in range(0, batch.num_rows, most):
                 yield batch.slice(start, most)
         elif batch.num_rows:
-            if waiting_rows + batch.num_rows > rows:
-                yield _together(waiting)
-                waiting, waiting_rows = [], 0
+            if waiting_rows + batch.num_rows > rows or waiting_bytes + batch.nbytes > size:
+                yield from _together(waiting)
+                waiting, waiting_rows, waiting_bytes = [], 0, 0
             waiting.append(batch)
             waiting_rows += batch.num_rows
+            waiting_bytes += batch.nbytes
     if waiting:
-        yield _together(waiting)
+        yield from _together(waiting)
 
 
-def _together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(batches) == 1:
-        return batches[0]
+def _together(batches: list[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Return one batch, or the same ones where their dictionaries do not fit into one."""
+    if len(batches) < 2:
+        return batches
     schema = batches[0].schema
-    joined = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    try:
+        joined = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return batches
     arrays = [
         column.chunk(0) if column.num_chunks else pa.array([], column.type)
         for column in joined.columns
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return [pa.RecordBatch.from_arrays(arrays, schema=schema)]
 
 
 def peeked(

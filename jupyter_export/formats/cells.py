@@ -77,7 +77,7 @@ def text(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Ar
         return _timestamps(column, name, style)
     if pa.types.is_date(kind):
         days = pc.cast(column, pa.date32())
-        _check_years(days.view(pa.int32()), 86400, name)
+        _check_years(pc.multiply(days.view(pa.int32()).cast(pa.int64()), 86_400), 1, name)
         return pc.cast(days, pa.string())
     if pa.types.is_time(kind):
         return _times(column)
@@ -147,10 +147,8 @@ def _timestamps(column: pa.Array, name: str, style: Style) -> pa.Array:
         if kind.tz in ("UTC", "Etc/UTC", "Z", "+00:00"):
             offset = "Z"
         else:
-            local = pc.local_timestamp(column)
-            offset = _offsets(local.view(pa.int64()), naive.view(pa.int64()), kind.unit)
-            naive = local
-    _check_years(naive.view(pa.int64()), 1 / _PER_SECOND[kind.unit], name)
+            offset, naive = _wall_clock(column, naive)
+    _check_years(naive.view(pa.int64()), _PER_SECOND[kind.unit], name)
     # the unit was chosen so that nothing is cut off here
     cells = pc.cast(pc.cast(naive, pa.timestamp(unit), safe=False), pa.string())
     if style.separator != " ":
@@ -177,35 +175,45 @@ def _with_separator(cells: pa.Array, separator: str) -> pa.Array:
     )
 
 
-def _offsets(local: pa.Array, utc: pa.Array, unit: str) -> pa.Array:
-    """Return ``+05:30`` for each pair of wall clock and UTC ticks."""
-    minutes = pc.divide(pc.subtract(local, utc), 60 * _PER_SECOND[unit])
+def _wall_clock(column: pa.Array, naive: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return offsets (``+05:30``) and the wall clocks that go with them.
+
+    Local mean times of before the zones (Paris: +00:09:21) are no whole minutes, and RFC 3339 has
+    no seconds in an offset: the clock is then set to the whole minute, so that the instant stays.
+    """
+    per_minute = 60 * _PER_SECOND[column.type.unit]
+    utc = naive.view(pa.int64())
+    local = pc.local_timestamp(column).view(pa.int64())
+    minutes = pc.divide(pc.subtract(local, utc), per_minute)
     coded = pc.dictionary_encode(minutes)
     words = [
         f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}"
-        for m in coded.dictionary.to_pylist()
+        for m in coded.dictionary.drop_null().to_pylist()
     ]
-    return pc.take(pa.array(words, pa.string()), coded.indices)
+    clock = pc.add(utc, pc.multiply(minutes, per_minute)).view(naive.type)
+    return pc.take(pa.array(words, pa.string()), coded.indices), clock
 
 
 def _needed_unit(column: pa.Array, at_least: str) -> str:
     """Return the coarsest of s, ms, us, ns that loses nothing, and is no coarser than asked."""
-    unit = column.type.unit
+    unit: str = column.type.unit
     ticks = column.view(pa.int64())
+    # a nested column may share its name with another one: never finer than the type itself
+    coarsest = min(at_least, unit, key=_UNITS.index)
     if len(ticks) == ticks.null_count:
-        return at_least if _UNITS.index(at_least) <= _UNITS.index(unit) else unit
+        return coarsest
     values = pc.drop_null(ticks).to_numpy()
-    for candidate in _UNITS[_UNITS.index(at_least) : _UNITS.index(unit)]:
+    for candidate in _UNITS[_UNITS.index(coarsest) : _UNITS.index(unit)]:
         if not (values % (_PER_SECOND[unit] // _PER_SECOND[candidate])).any():
             return candidate
-    return unit if _UNITS.index(unit) >= _UNITS.index(at_least) else at_least
+    return unit
 
 
-def _check_years(ticks: pa.Array, seconds_per_tick: float, name: str) -> None:
+def _check_years(ticks: pa.Array, per_second: int, name: str) -> None:
     ends = pc.min_max(ticks).as_py()
     if ends["min"] is None:
         return
-    if ends["min"] * seconds_per_tick < _YEAR_0 or ends["max"] * seconds_per_tick >= _YEAR_10000:
+    if ends["min"] < _YEAR_0 * per_second or ends["max"] >= _YEAR_10000 * per_second:
         raise SourceFailed(
             f"Column “{name}” holds a date outside the years 0 to 9999, which ISO 8601 text "
             "cannot hold.",
@@ -278,9 +286,10 @@ def _json_integers(column: pa.Array, name: str, style: Style, losses: LossLedger
     if column.type.bit_width == 64 and len(column) > column.null_count:
         ends = pc.min_max(column).as_py()
         if ends["min"] < -MAX_SAFE_INTEGER or ends["max"] > MAX_SAFE_INTEGER:
-            beyond = pc.greater(column, MAX_SAFE_INTEGER)
+            # a bare Python integer would pull unsigned values down to 63 bits
+            beyond = pc.greater(column, pa.scalar(MAX_SAFE_INTEGER, column.type))
             if pa.types.is_signed_integer(column.type):
-                beyond = pc.or_(beyond, pc.less(column, -MAX_SAFE_INTEGER))
+                beyond = pc.or_(beyond, pc.less(column, pa.scalar(-MAX_SAFE_INTEGER, column.type)))
             losses.add(
                 Loss(
                     "integer_beyond_2_53",

@@ -31,7 +31,7 @@ from .batches import even, in_order, peeked, windows
 
 Quote = Literal["minimal", "all", "nonnumeric"]
 _IN_NUMBERS = frozenset(" +-.:")
-"""Delimiters that stand inside numbers and dates, whose cells must then be looked at too."""
+"""Delimiters and quotes that stand inside numbers and dates: such cells must be looked at too."""
 
 
 class CsvOptions(FormatOptions):
@@ -57,7 +57,7 @@ class CsvOptions(FormatOptions):
     def _characters_differ(self) -> CsvOptions:
         if self.delimiter == self.quote_char:
             raise ValueError("delimiter and quote_char are the same")
-        if self.delimiter in self.null or self.quote_char in self.null or "\n" in self.null:
+        if any(c in self.null for c in (self.delimiter, self.quote_char, "\n", "\r")):
             raise ValueError("the null text may hold no delimiter, quote or line end")
         return self
 
@@ -153,9 +153,11 @@ def _cell(
     if isinstance(kind, pa.BaseExtensionType):
         column, kind = column.storage, column.storage.type
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    plain = numeric or pa.types.is_boolean(kind) or pa.types.is_temporal(kind)
+    dated = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
+    plain = numeric or dated or pa.types.is_boolean(kind)
     always = options.quote == "all" or (options.quote == "nonnumeric" and not numeric)
-    looked_at = not plain or options.delimiter in _IN_NUMBERS or bool(options.null)
+    odd = options.delimiter in _IN_NUMBERS or options.quote_char in _IN_NUMBERS
+    looked_at = not plain or odd or bool(options.null)
     shown = cells.text(column, name, style, losses)
     if not (looked_at or always):
         return shown

@@ -80,10 +80,10 @@ class ParquetFormat(Format):
         _refuse_types(schema)
         first, groups = peeked(even(batches, options.row_group_rows, _ROW_GROUP_BYTES))
         arguments = _arguments(schema, first, options)
-        empty = pa.RecordBatch.from_pylist([], schema=schema)
+        empty = _no_rows(schema)
 
         def row_group(batch: pa.RecordBatch) -> _Piece:
-            return _encode_piece(batch, schema, arguments)
+            return _encode_piece(pa.Table.from_batches([batch]), schema, arguments)
 
         yield Chunk(MAGIC, 0)
         footer = _Footer(_encode_piece(empty, schema, arguments))
@@ -158,12 +158,17 @@ class _Footer:
         return footer + struct.pack("<I", len(footer)) + MAGIC
 
 
-def _encode_piece(batch: pa.RecordBatch, schema: pa.Schema, arguments: dict[str, Any]) -> _Piece:
+def _encode_piece(rows: pa.Table, schema: pa.Schema, arguments: dict[str, Any]) -> _Piece:
     out = pa.BufferOutputStream()
     with pq.ParquetWriter(out, schema, **arguments) as writer:
-        if batch.num_rows:
-            writer.write_table(pa.Table.from_batches([batch]), row_group_size=batch.num_rows)
-    return _Piece(out.getvalue(), batch.num_rows)
+        if rows.num_rows:
+            writer.write_table(rows, row_group_size=rows.num_rows)
+    return _Piece(out.getvalue(), rows.num_rows)
+
+
+def _no_rows(schema: pa.Schema) -> pa.Table:
+    """``schema.empty_table()``, which knows no dictionary of dates and other rare types."""
+    return pa.Table.from_batches([], schema)
 
 
 def _arguments(
@@ -204,7 +209,7 @@ def _refuse_types(schema: pa.Schema) -> None:
         try:
             alone = pa.schema([field])
             with pq.ParquetWriter(pa.BufferOutputStream(), alone) as writer:
-                writer.write_table(alone.empty_table())
+                writer.write_table(_no_rows(alone))
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
             raise InvalidSpec(
                 f"Parquet has no type for the column “{field.name}” ({field.type}).",

@@ -84,8 +84,10 @@ def _without_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger
     members = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         token = cells.json(column, name, style, losses)
-        members.append(pc.binary_join_element_wise(_key(name), token, ""))
-    return [pc.binary_join_element_wise(*members, ",", null_handling="skip")]
+        members.append(pc.binary_join_element_wise("," + _key(name), token, ""))
+    # not null_handling="skip": Arrow loses a row there when all its members are null
+    joined = pc.binary_join_element_wise(*members, "", null_handling="replace", null_replacement="")
+    return [pc.binary_replace_slice(joined, 0, 1, "")]
 
 
 def _token(column: pa.Array, name: str, style: cells.Style, losses: LossLedger) -> list[Any]:

@@ -47,7 +47,9 @@ class Job:
     version: int = 0
     """Grows by one with each change; the id of the server-sent event that tells of it."""
     target: str = ""
-    """The absolute path of the file; several kernels with several roots share one store."""
+    """The absolute path of the file."""
+    root: str = ""
+    """Where its relative paths start; several kernels with several roots share one store."""
     instance: str = ""
     """The service that runs it; when that service is dead, its active jobs are interrupted."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import InvalidSpec
 from ..spec import seconds
 
 
@@ -34,6 +35,15 @@ class Settings:
     max_pending_per_user: int = 100
     retention: str = "24h"
     admin_users: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        seconds(self.retention)
+        smallest = {"max_workers": 1, "memory_limit_per_job": 64 * 1000**2}
+        counts = ("job_timeout", "max_rows", "max_bytes", "max_pending_per_user")
+        for name, least in {**smallest, **dict.fromkeys(counts, 1)}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InvalidSpec(f"{name} is {value:,}.", hint=f"Use {least:,} or more.")
 
     @property
     def retention_seconds(self) -> int:

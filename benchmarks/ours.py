@@ -1,0 +1,54 @@
+"""This project's side: the whole pipeline, as a warm worker runs it.
+
+The clock measures ``pipeline.run`` from the call to the ``Result``: reading the upload, writing,
+SHA-256, counting the rows of the finished file, fsync and publishing are all in it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_export.pipeline import Result, run
+from jupyter_export.registry import Surroundings
+from jupyter_export.spec import parse
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "csv": {"format": {"type": "csv"}, "compression": "none"},
+    "jsonl": {"format": {"type": "jsonl"}, "compression": "none"},
+    "parquet": {"format": {"type": "parquet"}},
+    "csv.gz": {"format": {"type": "csv"}, "compression": "gzip"},
+}
+"""What a user would write for each measured format; Parquet is zstd unless told otherwise."""
+
+
+def export(upload: str, file_format: str, uploads: Path, output: Path) -> Callable[[], Result]:
+    """Return the call that exports an upload to ``output`` and gives the proof of it."""
+    spec = parse(
+        {
+            "source": {"type": "upload", "id": upload},
+            "output": {"path": output.name, "if_exists": "replace"},
+            **CHOICES[file_format],
+        }
+    )
+    scratch = output.parent / f"{output.name}.scratch"
+    here = Surroundings(
+        root=output.parent,
+        target=output,
+        part=output.with_name(f".{output.name}.part"),
+        uploads=uploads,
+        scratch=scratch,
+    )
+
+    def call() -> Result:
+        scratch.mkdir(exist_ok=True)
+        try:
+            *_, last = run(spec, here)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        assert isinstance(last, Result), last
+        return last
+
+    return call

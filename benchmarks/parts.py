@@ -1,0 +1,182 @@
+"""The parts of the benchmark: each measures, and returns its table and its targets."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import OURS, WARM_UP_ROWS, data, generated
+from . import notebook as server
+from .peers import PEERS
+from .report import Target, at_least, at_most, comparison, fastest_peer, table, unmeasured
+from .suite import Case, Figures, measure, run_once
+
+Outcome = tuple[str, list[Target]]
+
+TITLES = {
+    "csv": "CSV",
+    "jsonl": "JSON lines",
+    "parquet": "Parquet (zstd)",
+    "gzip": "CSV, gzip",
+    "memory": "Memory: eight times the rows",
+    "notebook": "%export through a Jupyter server",
+}
+MEMORY_MB = 350
+"""Most that a worker may hold."""
+MEMORY_GROWTH = 1.2
+"""Most that its peak may grow with eight times the rows."""
+PREPARE = """\
+%load_ext jupyter_export
+from pathlib import Path
+from benchmarks.data import read
+from benchmarks.peers import pandas_frame
+few, many = (
+    pandas_frame(read(Path({uploads!r}) / f"{{name}}.arrows")) for name in ({few!r}, {many!r})
+)
+"""
+"""A cell: the frames as a user has them, ready before any clock starts."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the frames lie, how many rows they have, how often each case is run."""
+
+    uploads: Path
+    rows: int
+    runs: int
+
+
+def csv(plan: Plan) -> Outcome:
+    return _beside_peers(plan, "csv", 1.5)
+
+
+def jsonl(plan: Plan) -> Outcome:
+    return _beside_peers(plan, "jsonl", 1.5)
+
+
+def parquet(plan: Plan) -> Outcome:
+    return _beside_peers(plan, "parquet", 1.35)
+
+
+def _compare(plan: Plan, file_format: str) -> dict[Case, Figures]:
+    upload = generated(plan.rows)
+    names = [OURS, *PEERS[file_format]]
+    cases = [Case(file_format, name, upload, plan.rows) for name in names]
+    return measure(cases, plan.runs, plan.uploads)
+
+
+def _of(figures: Mapping[Case, Figures], name: str) -> Figures:
+    return next(f for case, f in figures.items() if case.name == name)
+
+
+def _beside_peers(plan: Plan, file_format: str, limit: float) -> Outcome:
+    figures = _compare(plan, file_format)
+    title = TITLES[file_format]
+    ours, fastest = _of(figures, OURS), fastest_peer(figures)
+    if ours.problem or fastest is None:
+        target = unmeasured(title, ours.problem or "no peer ran")
+    else:
+        target = at_most(title, ours.wall_s / fastest, limit, "x the fastest peer")
+    return comparison(figures), [target]
+
+
+def gzip(plan: Plan) -> Outcome:
+    """Beside the peers' own gzip; and what it saves on the real flights."""
+    figures = _compare(plan, "csv.gz")
+    ours = _of(figures, OURS)
+    targets = []
+    for peer in ("pandas to_csv", "DuckDB COPY"):
+        what = f"gzip CSV beside {peer}"
+        theirs = _of(figures, peer)
+        problem = ours.problem or theirs.problem
+        targets.append(
+            unmeasured(what, problem)
+            if problem
+            else at_least(what, theirs.wall_s / ours.wall_s, 4, "times faster")
+        )
+    upload, rows = data.write_flights(plan.uploads)
+    plain, packed = (Case(file_format, OURS, upload, rows) for file_format in ("csv", "csv.gz"))
+    flights = measure([plain, packed], 1, plan.uploads)
+    problem = flights[plain].problem or flights[packed].problem
+    what = f"gzip CSV of the {rows:,} flights"
+    if problem:
+        targets.append(unmeasured(what, problem))
+    else:
+        saved = 100 * (1 - flights[packed].bytes / flights[plain].bytes)
+        targets.append(at_least(what, saved, 70, "% smaller than plain"))
+    return comparison(figures), targets
+
+
+def memory(plan: Plan) -> Outcome:
+    """Peak anonymous memory of this project at one and at eight times the rows."""
+    many = 8 * plan.rows
+    data.write_generated(plan.uploads, many)
+    cases = [
+        Case(file_format, OURS, generated(rows), rows)
+        for file_format in PEERS
+        for rows in (plan.rows, many)
+    ]
+    figures = measure(cases, plan.runs, plan.uploads)
+    lines, targets = [], []
+    for file_format in PEERS:
+        small, large = (f for case, f in figures.items() if case.format == file_format)
+        problem = small.problem or large.problem
+        few_mb, many_mb = (None, None) if problem else (small.anon_mb, large.anon_mb)
+        if few_mb is None or many_mb is None:
+            problem = problem or "this system does not tell anonymous memory"
+            targets.append(unmeasured(f"memory, {file_format}", problem))
+            continue
+        growth = many_mb / few_mb
+        lines.append(
+            (file_format, f"{few_mb:.0f}", f"{many_mb:.0f}", f"{growth:.2f}", f"{large.wall_s:.2f}")
+        )
+        what = f"memory, {file_format}"
+        targets += [
+            at_most(f"{what}, worst", max(few_mb, many_mb), MEMORY_MB, "MB", 0),
+            at_most(f"{what}, growth", growth, MEMORY_GROWTH, "x"),
+        ]
+    head = ("", f"MB at {plan.rows:,}", f"MB at {many:,}", "growth", f"wall s at {many:,}")
+    return table(head, lines), targets
+
+
+def notebook(plan: Plan) -> Outcome:
+    """``%export`` in a cell of a real server, beside the pipeline alone on the same rows."""
+    upload = generated(plan.rows)
+    alone = Case("csv", OURS, upload, plan.rows)
+    figures, large, small = Figures(), [], []
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=plan.uploads.parent, prefix="server-") as root,
+            server.notebook(Path(root)) as cells,
+        ):
+            frames = {"few": generated(WARM_UP_ROWS), "many": upload}
+            cells.run(PREPARE.format(uploads=str(plan.uploads), **frames))
+            cells.export("few", "warm.csv", WARM_UP_ROWS)
+            for turn in range(plan.runs):
+                print(f"  %export in a notebook, run {turn + 1} of {plan.runs}", file=sys.stderr)
+                run_once(alone, figures, plan.uploads)
+                if figures.problem:
+                    raise server.CellFailed(figures.problem)
+                large.append(cells.export("many", f"many{turn}.csv", plan.rows))
+                small.append(cells.export("few", f"few{turn}.csv", WARM_UP_ROWS))
+                (Path(root) / f"many{turn}.csv").unlink()
+    except (server.CellFailed, OSError) as error:
+        problem = " ".join(str(error).split())
+        return problem, [unmeasured(TITLES["notebook"], problem)]
+    lines = [
+        (name, f"{statistics.median(walls):.2f}", f"{min(walls):.2f}", f"{max(walls):.2f}")
+        for name, walls in (
+            (f"pipeline alone, {plan.rows:,} rows", figures.wall),
+            (f"%export, {plan.rows:,} rows of pandas", large),
+            (f"%export, {WARM_UP_ROWS:,} rows of pandas", small),
+        )
+    ]
+    more = statistics.median(large) - figures.wall_s
+    return table(("CSV", "median s", "min s", "max s"), lines), [
+        at_most(f"%export of {plan.rows:,} rows, more than the pipeline alone", more, 1.0, "s"),
+        at_most(f"%export of {WARM_UP_ROWS:,} rows", statistics.median(small), 0.3, "s"),
+    ]

@@ -1,0 +1,71 @@
+"""What the notebook, the panel and the command line ask of a job service, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+JobJson: TypeAlias = dict[str, Any]
+"""A job as REST shows it."""
+
+FINAL = frozenset({"completed", "failed", "cancelled", "expired"})
+"""Statuses that a job does not leave by itself."""
+
+
+class ExportClient(Protocol):
+    """All methods raise ``ExportError``; ids of somebody else's jobs are ``NotFound``."""
+
+    where: str
+    """Who runs the jobs, for sentences: a server's address or ``this kernel``."""
+    root: Path | None
+    """The folder that paths of results start from; None when this machine cannot see it."""
+    base_path: str | None
+    """The server's address as a browser's path (``/user/x/``), for links; None without one."""
+
+    def check(self) -> None:
+        """Return when the service answers; raise ``ServerUnavailable`` when it does not."""
+
+    def submit(self, document: Mapping[str, Any], *, wait: float = 0.0) -> JobJson:
+        """Start a job; its state after at most ``wait`` seconds (30 at most), or when final."""
+
+    def show(self, job_id: str) -> JobJson: ...
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        format: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """Return ``{"jobs": […], "next_cursor"}``, newest first."""
+
+    def cancel(self, job_id: str) -> JobJson: ...
+
+    def retry(self, job_id: str) -> JobJson: ...
+
+    def delete(self, job_id: str, *, delete_file: bool = False) -> None: ...
+
+    def upload(
+        self, reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """Send all rows as one Arrow IPC stream; return ``{id, rows, bytes, columns}``.
+
+        ``interrupt`` ends a read of ``reader`` that waits; it is called when the caller is
+        interrupted, so that nothing goes on reading.
+        """
+
+    def download(self, job_id: str, to: Path) -> Path:
+        """Copy the finished file to ``to`` (a file, or a folder that keeps its name)."""
+
+    def watch(self, job_id: str) -> Iterator[JobJson]:
+        """Yield the job now and after each change; the final state is the last one."""
+
+    def formats(self) -> tuple[dict[str, Any], ...]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,59 @@
+"""The files that belong to a job: what it makes, and what it leaves when it does not finish."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Container
+from datetime import datetime
+from pathlib import Path
+
+from .model import Job
+from .naming import part_of
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def scratch_of(job: Job, settings: Settings) -> Path:
+    """Return the folder that the job's engine spills into."""
+    return settings.scratch / job.id
+
+
+def clean(job: Job, settings: Settings) -> None:
+    """Remove what a job that did not finish may have left: its part file and its spill folder."""
+    _remove(part_of(Path(job.target), job.id), job)
+    shutil.rmtree(scratch_of(job, settings), ignore_errors=True)
+
+
+def sweep_scratch(settings: Settings, active: Container[str], before: datetime) -> None:
+    """Remove what processes that were killed left in the scratch folder before that time."""
+    for path in settings.scratch.iterdir():
+        if path.name not in active and _changed_at(path) < before.timestamp():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf
+
+
+def remove_finished(job: Job) -> bool:
+    """Remove the files that ``job`` made, if it made any; return whether they are gone."""
+    if job.result is None:
+        return True
+    paths = {Path(job.target), *(Path(job.root) / str(f["path"]) for f in job.result.files)}
+    outcomes = [_remove(path, job) for path in sorted(paths)]
+    return all(outcomes)
+
+
+def _remove(path: Path, job: Job) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        log.warning("a file of job %s could not be removed", job.id, exc_info=True)
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""What the dispatcher knows of a job beyond its record: who runs it, and when what is due."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from ..errors import ExportError
+from .model import Job
+from .workers import WorkerProcess
+
+CANCEL_GRACE = 0.8
+"""Seconds that a worker has to stop by itself before it is killed."""
+PUBLISH_SECONDS = 0.2
+STORE_SECONDS = 0.5
+CHECK_SECONDS = 2.0
+"""How often a running job's record is looked at: another process may have cancelled it."""
+SAVE_AGAIN_SECONDS = 1.0
+
+
+@dataclass(eq=False)
+class Running:
+    """A job in a worker's hands. Times are of the monotonic clock, in seconds."""
+
+    job: Job
+    stored: int
+    """The version that the store holds."""
+    worker: WorkerProcess
+    checked_at: float
+    deadline: float | None = None
+    ends: ExportError | None = None
+    """Why it was told to stop, if it was."""
+    kill_at: float | None = None
+    published_at: float = 0.0
+    stored_at: float = 0.0
+    unpublished: bool = False
+
+    @property
+    def next_due(self) -> float:
+        times = [self.checked_at + CHECK_SECONDS]
+        times += [t for t in (self.deadline, self.kill_at) if t is not None]
+        if self.unpublished:
+            times.append(self.published_at + PUBLISH_SECONDS)
+        return min(times)
+
+
+@dataclass
+class Unsaved:
+    """A final state that the store could not take yet (a full disk); tried again."""
+
+    job: Job
+    expected: int
+    retry_at: float = field(default_factory=lambda: time.monotonic() + SAVE_AGAIN_SECONDS)

@@ -1,0 +1,254 @@
+"""The program of a worker process: one job at a time, JSON lines in and out.
+
+In: ``{"run": {"job", "spec", "here"}}``, ``{"cancel": job}``. Out: ``{"ready": pid}``, then for
+each job ``{"job", "progress"}``…, and one ``{"job", "result", "memory"}`` or ``{"job", "error"}``.
+The process ends when its input ends, so that no worker outlives a parent that was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import Cancelled, ExportError, InternalError, OutOfMemory
+from ..pipeline import Progress, Result, Surroundings
+from ..spec import ExportSpec, parse
+
+Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
+DEFAULT_RUN = "jupyter_export.pipeline:run"
+WATCH_SECONDS = 0.1
+HEADROOM = 300 * 1000**2
+"""Bytes that the interpreter and the libraries may hold beside twice the engine's limit."""
+OUT_OF_MEMORY_EXIT = 70
+
+log = logging.getLogger("jupyter_export.worker")
+
+
+def here_to_json(here: Surroundings) -> dict[str, Any]:
+    """Return ``here`` as JSON values; ``cancelled`` stays with its process."""
+    values = {name: value for name, value in here.__dict__.items() if name != "cancelled"}
+    return {
+        name: str(value)
+        if isinstance(value, Path)
+        else dict(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in values.items()
+    }
+
+
+def here_from_json(values: Mapping[str, Any], cancelled: threading.Event) -> Surroundings:
+    paths = ("root", "target", "part", "uploads", "scratch")
+    known: dict[str, Any] = {n: Path(v) if n in paths else v for n, v in values.items()}
+    return Surroundings(**known, cancelled=cancelled)
+
+
+def hard_limit(memory_limit: int) -> int:
+    """Return the bytes of anonymous memory at which a job is ended, by force if need be."""
+    return 2 * memory_limit + HEADROOM
+
+
+class Channel:
+    """Writes whole lines to the parent, from any thread; ends the process when nobody reads."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        line = memoryview(json.dumps(message, default=str).encode() + b"\n")
+        with self._lock:
+            try:
+                while len(line):
+                    line = line[os.write(self._fd, line) :]
+            except OSError:
+                os._exit(0)
+
+
+class Worker:
+    """Runs the jobs that its input names, one after the other, in the main thread."""
+
+    def __init__(self, incoming: Any, channel: Channel) -> None:
+        self._incoming = incoming
+        self._channel = channel
+        self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._cancelled: dict[str, threading.Event] = {}
+        self._current: tuple[str, int] | None = None
+        self._parent = os.getppid()
+
+    def listen(self) -> None:
+        threading.Thread(target=self._read, name="input", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    @property
+    def idle(self) -> bool:
+        """True while no job has come."""
+        return self._jobs.empty()
+
+    def serve(self, run: Run) -> None:
+        while True:
+            self._one(run, self._jobs.get())
+
+    def _read(self) -> None:
+        for line in self._incoming:
+            message = json.loads(line)
+            if "run" in message:
+                # The event is there before the job starts: a cancel may come right behind it.
+                self._cancelled[message["run"]["job"]] = threading.Event()
+                self._jobs.put(message["run"])
+            elif message.get("cancel") in self._cancelled:
+                self._cancelled[message["cancel"]].set()
+        os._exit(0)
+
+    def _one(self, run: Run, order: dict[str, Any]) -> None:
+        job = order["job"]
+        here = here_from_json(order["here"], self._cancelled[job])
+        self._current = (job, hard_limit(here.memory_limit))
+        answer: dict[str, Any] = {}
+        try:
+            if here.cancelled.is_set():
+                raise Cancelled("The export was cancelled.")
+            for value in run(parse(order["spec"]), here):
+                if isinstance(value, Result):
+                    answer = {"job": job, "result": value.to_json()}
+                else:
+                    self._channel.send({"job": job, "progress": value.to_json()})
+            if not answer:
+                raise RuntimeError("the run ended without a result")
+        except ExportError as error:
+            log.debug("job %s failed", job, exc_info=True)
+            answer = {"job": job, "error": error.to_json()}
+        except MemoryError:
+            log.exception("job %s ran out of memory", job)
+            answer = {"job": job, "error": out_of_memory().to_json(), "broken": True}
+        except BaseException as error:
+            log.exception("job %s failed unexpectedly", job)
+            failed = InternalError(
+                f"The export failed for an unexpected reason ({type(error).__name__}).",
+                hint="Its details are in the log, at level debug.",
+            )
+            answer = {"job": job, "error": failed.to_json(), "broken": True}
+        finally:
+            self._current = None
+            self._cancelled.pop(job, None)
+        self._channel.send({**answer, "memory": anonymous_memory()})
+
+    def _watch(self) -> None:
+        """End the process when its job takes too much memory, or when its parent is gone.
+
+        A closed input tells of a dead parent too, but a process that the parent forked may hold
+        the other end open.
+        """
+        while True:
+            current = self._current
+            time.sleep(WATCH_SECONDS if current else 1.0)
+            if sys.platform != "win32" and os.getppid() != self._parent:
+                os._exit(0)
+            if current is None:
+                continue
+            held = anonymous_memory()
+            if held is not None and held > current[1] and self._current == current:
+                error = out_of_memory(held, current[1])
+                self._channel.send({"job": current[0], "error": error.to_json(), "broken": True})
+                os._exit(OUT_OF_MEMORY_EXIT)
+
+
+def out_of_memory(held: int | None = None, limit: int | None = None) -> OutOfMemory:
+    """Return the sentence for a job that needs more memory than it may have. Bytes."""
+    figures = f": {held // 1000**2:,} MB, {limit // 1000**2:,} MB allowed" if held and limit else ""
+    return OutOfMemory(
+        f"The export needs more memory than a job may use{figures}.",
+        hint="Raise memory_limit_per_job, or export fewer columns or rows.",
+    )
+
+
+def anonymous_memory() -> int | None:
+    """Return the bytes of private memory this process holds, or None where nobody tells.
+
+    Linux: RssAnon of proc(5); mapped files, which the system can drop at any time, are not in it.
+    """
+    try:
+        with open("/proc/self/status", "rb") as status:
+            for line in status:
+                if line.startswith(b"RssAnon:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def claim_stdout() -> int:
+    """Keep the parent's pipe for the protocol and let every stray print go to standard error."""
+    mine = os.dup(1)
+    os.dup2(2, 1)
+    return mine
+
+
+def load(dotted: str) -> Run:
+    module, _, name = dotted.partition(":")
+    run: Run = getattr(import_module(module), name)
+    return run
+
+
+def warm_up(run: Run) -> None:
+    """Export one row, so that the first real job finds everything imported and the engine loaded.
+
+    A failure shows in the first job.
+    """
+    import pyarrow as pa
+
+    with tempfile.TemporaryDirectory(prefix="warm-", dir=Path.cwd()) as folder:
+        place = Path(folder)
+        here = Surroundings(
+            root=place,
+            target=place / "warm.csv",
+            part=place / ".warm.csv.part",
+            uploads=place,
+            scratch=place,
+            memory_limit=64 * 1000**2,
+            threads=1,
+        )
+        schema = pa.schema({"number": pa.int64(), "text": pa.string()})
+        with pa.ipc.new_stream(str(place / "warm.arrows"), schema) as stream:
+            stream.write_batch(pa.record_batch([[1], ["a"]], schema=schema))
+        for _ in run(parse({"source": {"type": "upload", "id": "warm"}}), here):
+            pass
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the input ends; ``--run module:function`` names what runs a job."""
+    parser = argparse.ArgumentParser(prog="jupyter_export.jobs.worker")
+    parser.add_argument("--run", default=DEFAULT_RUN)
+    options = parser.parse_args(arguments)
+    # Interrupts of a terminal or a kernel reach the parent, who decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = Channel(claim_stdout())
+    incoming = os.fdopen(os.dup(0), "rb")
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
+    # Other libraries' debug lines may hold data and passwords.
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    log.setLevel(logging.DEBUG)
+    worker = Worker(incoming, channel)
+    worker.listen()
+    run = load(options.run)
+    try:
+        if worker.idle:
+            warm_up(run)
+    except Exception:
+        log.exception("warming up failed")
+    channel.send({"ready": os.getpid()})
+    worker.serve(run)

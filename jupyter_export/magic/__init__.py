@@ -1,0 +1,275 @@
+"""``%export`` and ``%%export``: a line of the notebook becomes a job, shown while it runs."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from contextlib import suppress
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
+
+from ..client import ExportClient, find_client
+from ..client.export import StartInterrupted, start
+from ..client.job import Job
+from ..errors import Cancelled, ExportError, InvalidRequest, NotFound, OutputExists, did_you_mean
+from . import live
+from .arguments import USAGE, Arguments, parse, sql_condition_in, unquoted
+from .sources import Query, frame_of
+
+QUICK = 0.25
+"""Seconds that the service may take to answer with a finished job, in one round trip."""
+
+
+def load(shell: Any) -> None:
+    """Register the magics, and the way a ``Job`` displays itself."""
+    magics = ExportMagics(shell)
+    shell.register_magics(magics)
+    shell.display_formatter.ipython_display_formatter.for_type(Job, magics.display_job)
+
+
+def unload(shell: Any) -> None:
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("export", None)
+    with suppress(KeyError):
+        shell.display_formatter.ipython_display_formatter.pop(Job)
+
+
+@magics_class
+class ExportMagics(Magics):
+    """Parses, asks the client, draws. ``shell`` is IPython's."""
+
+    shell: Any
+
+    @needs_local_scope
+    @line_cell_magic("export")  # type: ignore[arg-type]
+    def export(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Job | None:
+        """Export a frame (%export) or the rows of a query (%%export); %export --help."""
+        debug = "--debug" in line.split()
+        try:
+            return self._run(line, cell, local_ns or {})
+        except ExportError as error:
+            if isinstance(error, OutputExists):
+                error.hint = "Choose another name, or add --replace."
+            if not debug and not hasattr(error, "_render_traceback_"):
+                self._quiet(error)
+            raise
+
+    def _run(self, line: str, cell: str | None, local_ns: dict[str, Any]) -> Job | None:
+        asked = parse(line)
+        if asked.help or (not asked.words and cell is None and not _about_jobs(asked)):
+            print(USAGE, end="")
+            return None
+        if _about_jobs(asked):
+            return self._about_jobs(asked)
+        names = ChainMap(local_ns, self.shell.user_ns)
+        return self._start(asked, cell, names)
+
+    # ------------------------------------------------------------- a new job
+
+    def _start(self, asked: Arguments, cell: str | None, names: Any) -> Job:
+        fields: dict[str, Any] = {
+            "format": asked.format,
+            "compression": asked.compress,
+            "where": asked.where,
+            "columns": list(asked.columns) or None,
+            "limit": asked.limit,
+        }
+        source: Any = None
+        query: Query | None = None
+        if cell is not None:
+            path = self._only_path(asked)
+            name = "query"
+            if asked.connection:
+                source = {"type": "sql", "connection": asked.connection, "query": cell.strip()}
+            else:
+                query = Query(cell, names)
+        else:
+            name, source, path = self._frame_and_path(asked, names)
+        fields["name"] = asked.name or name or _stem(path) or "export"
+        surface = live.surface_for(self.shell)
+        try:
+            with live.Sending(surface, _file_name(path) or fields["name"], _rows(source)):
+                job = start(
+                    source,
+                    path,
+                    options=asked.options,
+                    if_exists="replace" if asked.replace else None,
+                    read=query.read if query else None,
+                    interrupt=query.interrupt if query else None,
+                    wait=QUICK if asked.wait else 0.0,
+                    **fields,
+                )
+        except StartInterrupted as stopped:
+            self._mark(stopped.job)
+            self._interrupted(stopped.job, surface)
+            return stopped.job
+        except KeyboardInterrupt:
+            surface.leave()
+            raise Cancelled(
+                "The export was interrupted before its rows were frozen; nothing was written."
+            ) from None
+        except ExportError:
+            surface.leave()
+            raise
+        finally:
+            if query is not None:
+                query.close()
+        self._mark(job)
+        if not asked.wait:
+            live.show_unattended(job, surface)
+            return job
+        self._attend(job, surface)
+        return job
+
+    def _attend(self, job: Job, surface: live.Surface) -> None:
+        """Wait with a live card. An interrupt cancels; a failure is raised, so that a run stops."""
+        try:
+            live.follow(job, surface)
+        except KeyboardInterrupt:
+            self._interrupted(job, surface)
+            return
+        if job.state["status"] != "completed":
+            error = self._failure(job)
+            # The card above has said why.
+            self._quiet(error, f"{job.title} was not exported.")
+            raise error
+
+    @staticmethod
+    def _interrupted(job: Job, surface: live.Surface) -> None:
+        """Cancel and say so; return only if the job was faster than the interrupt."""
+        with suppress(ExportError, KeyboardInterrupt):
+            job.cancel()
+            job.wait(5)
+        surface.draw(job.card(), final=True)
+        if job.state["status"] != "completed":
+            raise Cancelled(
+                f"The export of {job.title} was interrupted and cancelled; nothing was written."
+            ) from None
+
+    @staticmethod
+    def _failure(job: Job) -> ExportError:
+        try:
+            job.result(0)
+        except ExportError as error:
+            return error
+        raise AssertionError("the job is completed")
+
+    def _frame_and_path(self, asked: Arguments, names: Any) -> tuple[str, Any, str | None]:
+        words = asked.words
+        if asked.connection:
+            raise InvalidRequest("--connection needs SQL.", hint="Write it in a cell of %%export.")
+        if sql_condition_in(words):
+            raise InvalidRequest(
+                "The line has a condition without quotes.",
+                hint='Write --where "dep_delay > 60".',
+            )
+        if len(words) > 2:
+            for word in words[:-1]:
+                frame_of(word, names)
+            raise InvalidRequest(
+                f"The line names {len(words) - 1} frames, and no format of this version holds "
+                "more than one.",
+                hint="Export each to a file of its own.",
+            )
+        name, frame = frame_of(words[0], names)
+        return name, frame, unquoted(words[1]) if len(words) == 2 else None
+
+    @staticmethod
+    def _only_path(asked: Arguments) -> str | None:
+        if len(asked.words) > 1:
+            raise InvalidRequest(
+                f"%%export takes one path, and the line has {len(asked.words)} words.",
+                hint="The rows come from the cell's SQL; put a path with blanks in quotes.",
+            )
+        return unquoted(asked.words[0]) if asked.words else None
+
+    # ------------------------------------------------------------- jobs there are
+
+    def _about_jobs(self, asked: Arguments) -> Job | None:
+        client = _answering_client()
+        if asked.jobs:
+            live.show_table(client.list(limit=20), self.shell)
+            return None
+        job = Job(client, _find(client, asked.cancel or asked.status or ""))
+        if asked.cancel:
+            job.cancel().wait(5)
+        live.surface_for(self.shell).draw(job.card(), final=True)
+        self._mark(job)
+        return job
+
+    # ------------------------------------------------------------- display
+
+    def _mark(self, job: Job) -> None:
+        """Remember that this cell shows ``job`` already, also when the job is its last value."""
+        self._shown = (id(job), self.shell.execution_count)
+
+    _shown: tuple[int, int] | None = None
+
+    def display_job(self, job: Job) -> None:
+        """Display a job that is a cell's value; not a second time in the cell that started it."""
+        if self._shown == (id(job), self.shell.execution_count):
+            return
+        with suppress(ExportError):
+            job.refresh()
+        self._mark(job)
+        live.show_unattended(job, live.surface_for(self.shell))
+
+    def _quiet(self, error: ExportError, sentence: str | None = None) -> None:
+        """Let IPython show ``error`` as one sentence; the cell still fails, so a run stops."""
+        said = sentence or str(error)
+        name = type(error).__name__
+        colour = self.shell.colors.lower() != "nocolor"
+        shown = f"\x1b[31m{name}\x1b[0m: {said}" if colour else f"{name}: {said}"
+        error._render_traceback_ = lambda: [shown]  # type: ignore[attr-defined]
+
+
+def _about_jobs(asked: Arguments) -> bool:
+    return asked.jobs or asked.status is not None or asked.cancel is not None
+
+
+def _answering_client() -> ExportClient:
+    from ..client import LocalClients
+    from ..errors import ServerUnavailable
+
+    client = find_client()
+    try:
+        client.check()
+    except ServerUnavailable:
+        return LocalClients.here()
+    return client
+
+
+def _find(client: ExportClient, job_id: str) -> dict[str, Any]:
+    """Return the job of that id, or the only one whose id begins so."""
+    try:
+        return client.show(job_id)
+    except NotFound:
+        page = client.list(limit=200)["jobs"]
+        found = [job for job in page if job_id and str(job["id"]).startswith(job_id)]
+        if len(found) == 1:
+            return dict(found[0])
+        if found:
+            raise InvalidRequest(
+                f"{len(found)} jobs have ids that begin with “{job_id}”.", hint="Give more of it."
+            ) from None
+        known = [str(job["id"]) for job in page]
+        hint = did_you_mean(job_id, known) if known else "There are no jobs yet."
+        raise NotFound(f"There is no job “{job_id}”.", hint=hint) from None
+
+
+def _rows(source: Any) -> int | None:
+    try:
+        return len(source) if source is not None and not isinstance(source, dict) else None
+    except TypeError:
+        return None
+
+
+def _file_name(path: str | None) -> str | None:
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] if path else None
+
+
+def _stem(path: str | None) -> str | None:
+    name = _file_name(path)
+    return name.split(".", 1)[0] or name if name else None

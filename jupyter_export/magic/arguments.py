@@ -1,0 +1,206 @@
+"""The line of ``%export``: words that may be expressions, and flags."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from ..errors import InvalidRequest, nearest
+
+USAGE = """\
+%export FRAME [PATH] [flags]       export a frame, or an expression that gives one
+%%export [PATH] [flags]            export the rows of the cell's SQL over the notebook's frames
+%export --jobs                     list the exports; --status ID and --cancel ID take one of them
+
+PATH is relative to the working directory. Its ending gives format and compression
+(flights.csv, flights.parquet, flights.csv.gz); without a path the file is named for you.
+
+  --format TYPE         csv, json, jsonl, parquet, arrow; unset: the path's ending
+  --compress KIND       none, gzip, zstd; unset: the path's ending
+  --replace             overwrite a file that exists
+  --columns A,B         only these columns, in this order
+  --where "CONDITION"   only rows that meet an SQL condition
+  --limit N             at most N rows
+  --option KEY=VALUE    an option of the format, as often as needed: --option delimiter=";"
+  --name NAME           the export's name; unset: the frame's
+  --connection NAME     run the cell's SQL on a connection of the server
+  --no-wait             give the prompt back as soon as the rows are frozen
+  --debug               show the traceback of an error
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a line asks for."""
+
+    words: tuple[str, ...] = ()
+    """Frames and path, in order, with the quotes of the line: ``df.query("x > 1")``."""
+    format: str | None = None
+    compress: str | None = None
+    replace: bool = False
+    columns: tuple[str, ...] = ()
+    where: str | None = None
+    limit: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    connection: str | None = None
+    wait: bool = True
+    jobs: bool = False
+    status: str | None = None
+    cancel: str | None = None
+    debug: bool = False
+    help: bool = False
+
+
+class _Word(str):
+    """A word of the line without its quotes; ``raw`` still has them."""
+
+    raw: str
+
+
+class _Parser(argparse.ArgumentParser):
+    """Never leaves the process: every fault is an ``InvalidRequest`` of one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(_sentence(message), hint="%export --help lists the flags.")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(self._option_string_actions)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="%export", add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    for flag in ("--format", "--compress", "--where", "--name", "--connection"):
+        parser.add_argument(flag)
+    parser.add_argument("--columns", type=_names, default=())
+    parser.add_argument("--limit", type=_whole)
+    parser.add_argument("--option", action="append", default=[], dest="options", type=_option)
+    parser.add_argument("--replace", action="store_true")
+    parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--jobs", action="store_true")
+    parser.add_argument("--status", metavar="ID")
+    parser.add_argument("--cancel", metavar="ID")
+    parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
+    return parser
+
+
+_PARSER: _Parser | None = None
+
+
+def parse(line: str) -> Arguments:
+    """Parse what stands after ``%export``; raise ``InvalidRequest`` naming the nearest flag."""
+    global _PARSER
+    parser = _PARSER = _PARSER or _parser()
+    words = list(split(line))
+    for word in words:
+        flag = word.split("=", 1)[0]
+        if word.raw.startswith("-") and _is_flag(flag) and flag not in parser.flags:
+            close = nearest(flag, [known for known in parser.flags if known.startswith("--")])
+            raise InvalidRequest(
+                f"“{flag}” is not a flag of %export.",
+                hint=f"Did you mean {close}?" if close else "%export --help lists them.",
+            )
+    found = parser.parse_intermixed_args(words)
+    found.options = dict(found.options)
+    found.words = tuple(getattr(word, "raw", word) for word in found.words)
+    return Arguments(**vars(found))
+
+
+def split(line: str) -> Iterator[_Word]:
+    """Split at blanks that stand neither in quotes nor in brackets; quotes as in a shell.
+
+    ``df[["a", "b"]]`` and ``df.query("x > 1")`` are one word each.
+    """
+    here = 0
+    while here < len(line):
+        if line[here].isspace():
+            here += 1
+            continue
+        word, here = _next_word(line, here)
+        yield word
+
+
+def _next_word(line: str, start: int) -> tuple[_Word, int]:
+    plain: list[str] = []
+    quote, depth, here = "", 0, start
+    while here < len(line):
+        letter = line[here]
+        escaped = letter == "\\" and os.name != "nt" and quote != "'" and here + 1 < len(line)
+        if escaped and (not quote or line[here + 1] in '"\\'):
+            here += 1
+            plain.append(line[here])
+        elif quote:
+            if letter == quote:
+                quote = ""
+            else:
+                plain.append(letter)
+        elif letter in "\"'":
+            quote = letter
+        elif letter.isspace() and depth <= 0:
+            break
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+            plain.append(letter)
+        here += 1
+    if quote:
+        raise InvalidRequest(
+            f"A quote {quote} of the line has no end.", hint=f"Add {quote} where it ends."
+        )
+    word = _Word("".join(plain))
+    word.raw = line[start:here]
+    return word, here
+
+
+def unquoted(raw: str) -> str:
+    """Return a word of ``Arguments.words`` without its quotes, as a shell would read it."""
+    return str(next(split(raw), ""))
+
+
+def _is_flag(word: str) -> bool:
+    return len(word) > 1 and not word[1:2].isdigit()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number") from None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise argparse.ArgumentTypeError(f"“{text}” is not KEY=VALUE")
+    try:
+        return key.replace("-", "_"), json.loads(value)
+    except ValueError:
+        return key.replace("-", "_"), value
+
+
+def _sentence(message: str) -> str:
+    """Say one of argparse's findings in a sentence of ours."""
+    said = message.strip().rstrip(".")
+    if said.startswith("argument "):
+        flag, _, why = said.removeprefix("argument ").partition(": ")
+        if why.startswith("expected one argument"):
+            return f"{flag} needs a value."
+        if why.startswith("ignored explicit argument"):
+            return f"{flag} takes no value."
+        return f"{flag}: {why}."
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def sql_condition_in(words: Sequence[str]) -> bool:
+    """Tell whether a condition of ``--where`` lost its quotes and became words."""
+    return any(word in ("=", "==", "!=", "<", "<=", ">", ">=", "<>") for word in words)

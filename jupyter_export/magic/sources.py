@@ -1,0 +1,179 @@
+"""What the words of ``%export`` and the SQL of ``%%export`` mean in this notebook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ExportError, InvalidRequest, QueryFailed, nearest
+from ..sources.frame import is_frame, read
+from .arguments import unquoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+Namespace = Mapping[str, Any]
+
+
+def frames(names: Namespace) -> Iterator[str]:
+    """Yield the names of the notebook's frames."""
+    for name, value in list(names.items()):
+        if not name.startswith("_") and not isinstance(value, type) and _is_frame(value):
+            yield name
+
+
+def _is_frame(value: Any) -> bool:
+    try:
+        return is_frame(value)
+    except Exception:
+        return False  # An object may do anything when it is asked for an attribute.
+
+
+def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
+    """Return (name, frame) that a word of the line means: a variable, or an expression.
+
+    Raises ``InvalidRequest``: the nearest frame for a name nobody knows, what an expression gave
+    when it is no frame, why it failed when it did.
+    """
+    for text in dict.fromkeys((unquoted(word), word)):
+        if text in names:
+            return text, _checked(text, names[text])
+    if word.isidentifier():
+        raise _unknown(word, names)
+    # “df.query("x > 1")” in quotes loses them; df.query("x>1") keeps its own.
+    whole = word[:1] in "\"'" and word[-1:] == word[:1]
+    text = unquoted(word) if whole else word
+    try:
+        value = eval(compile(text, "<%export>", "eval"), dict(names))
+    except SyntaxError:
+        raise InvalidRequest(
+            f"“{text}” is neither a frame of this notebook nor an expression.",
+            hint=_known(text, names),
+        ) from None
+    except NameError as error:
+        raise _unknown(getattr(error, "name", None) or text, names) from None
+    except ExportError:
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise InvalidRequest(f"“{text}” failed: {type(error).__name__}: {first}") from error
+    return "", _checked(text, value)
+
+
+def _checked(text: str, value: Any) -> Any:
+    if not _is_frame(value):
+        raise InvalidRequest(
+            f"“{text}” is a {type(value).__name__}, not a frame.",
+            hint="Give a DataFrame (pandas, Polars), a PyArrow table or anything with "
+            "__arrow_c_stream__.",
+        )
+    return value
+
+
+def _unknown(name: str, names: Namespace) -> InvalidRequest:
+    return InvalidRequest(f"There is no frame “{name}” in this notebook.", hint=_known(name, names))
+
+
+def _known(name: str, names: Namespace) -> str:
+    known = sorted(frames(names))
+    close = nearest(name, known)
+    if close:
+        return f"Did you mean {close}?"
+    if not known:
+        return "It has no frames yet."
+    return f"Its frames: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+
+
+# ----------------------------------------------------------------- SQL over frames
+
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*'            # text
+      | --[^\n]* | /\*.*?\*/      # comments
+      | "((?:[^"]|"")+)"          # a quoted name
+      | ([^\W\d]\w*)              # a name
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def names_in(sql: str) -> list[str]:
+    """Return the identifiers of a query, in order and once each, without texts and comments."""
+    found = (
+        quoted.replace('""', '"') if quoted else plain for quoted, plain in _TOKEN.findall(sql)
+    )
+    return list(dict.fromkeys(name for name in found if name))
+
+
+class Query:
+    """One query over the notebook's frames and files, on an engine of its own.
+
+    ``read`` gives its rows as a stream; ``interrupt`` ends it from another thread. The query may
+    read what the notebook may read: it is the notebook's own code.
+    """
+
+    def __init__(self, sql: str, names: Namespace) -> None:
+        self.sql = sql.strip().rstrip(";").strip()
+        if not self.sql:
+            raise InvalidRequest(
+                "The cell has no SQL.",
+                hint="Write a query under %%export, such as SELECT * FROM df.",
+            )
+        self._names = names
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def read(self) -> pa.RecordBatchReader:
+        """Run the query; raise ``QueryFailed`` with the engine's reason and the nearest frame."""
+        import duckdb
+
+        self.close()
+        self._connection = connection = duckdb.connect(
+            config={
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+            }
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        for name in names_in(self.sql):
+            value = self._names.get(name)
+            if value is not None and not isinstance(value, type) and _is_frame(value):
+                # A table, not a reader: a query may name a frame twice.
+                connection.register(name, read(value).read_all())
+        try:
+            statements = connection.extract_statements(self.sql)
+            if len(statements) != 1:
+                raise InvalidRequest(
+                    f"The cell has {len(statements)} SQL statements.",
+                    hint="Leave one query, the one whose rows to export.",
+                )
+            if duckdb.ExpectedResultType.QUERY_RESULT not in statements[0].expected_result_type:
+                raise InvalidRequest(
+                    "The cell's SQL gives no rows.", hint="Write a query: SELECT … FROM …."
+                )
+            reader: pa.RecordBatchReader = connection.sql(self.sql).to_arrow_reader(65_536)
+        except duckdb.Error as error:
+            raise self._explained(error) from error
+        return reader
+
+    def interrupt(self) -> None:
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _explained(self, error: Exception) -> QueryFailed:
+        first = str(error).strip().splitlines()[0]
+        missing = re.search(r"Table with name (.+?) does not exist", first)
+        if missing:
+            return QueryFailed(
+                f"The query reads “{missing[1]}”, and this notebook has no frame of that name.",
+                hint=_known(missing[1], self._names),
+            )
+        said = re.sub(r"^\w+( \w+)? Error: ", "", first).rstrip(".!")
+        candidate = re.search(r"Candidate bindings: (.+)", str(error))
+        hint = f"Known: {candidate[1].strip()}." if candidate else None
+        return QueryFailed(f"The query failed: {said}.", hint=hint)

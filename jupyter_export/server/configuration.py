@@ -1,0 +1,132 @@
+"""From traitlets, which check one value at a time, to one checked ``Settings``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from ..errors import InvalidRequest, InvalidSpec
+from ..jobs.settings import Settings
+from ..spec import seconds
+
+if TYPE_CHECKING:
+    from .app import ExportApp
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+def default_state_dir() -> Path:
+    """Return the user's folder for state that outlives a server: one for each user."""
+    return Path(platformdirs.user_state_path("jupyter-export", appauthor=False))
+
+
+def settings_from(app: ExportApp, *, root: Path) -> Settings:
+    """Return the settings of ``app``, or raise ``InvalidRequest`` with a sentence."""
+    retention = str(app.retention)
+    _duration("retention", retention)
+    for name, value in (
+        ("max_workers", app.max_workers),
+        ("max_pending_per_user", app.max_pending_per_user),
+        ("max_rows", app.max_rows),
+    ):
+        if value is not None and value < 1:
+            raise _wrong(name, value, "It must be at least 1.")
+    output_dir = str(app.output_dir)
+    if not output_dir or os.path.isabs(output_dir) or ".." in Path(output_dir).parts:
+        raise _wrong("output_dir", output_dir, "Name a folder below the server's root.")
+    memory = size("memory_limit_per_job", app.memory_limit_per_job)
+    if memory is None or memory < 16 * 1000**2:
+        raise _wrong("memory_limit_per_job", app.memory_limit_per_job, "At least 16MB are needed.")
+    return Settings(
+        root=root,
+        state_dir=Path(os.path.abspath(os.path.expanduser(app.state_dir))),
+        confined=True,
+        output_dir=output_dir,
+        db_url=_db_url(app.db_url),
+        connections=_connections(app.connections),
+        max_workers=app.max_workers,
+        memory_limit_per_job=memory,
+        job_timeout=_timeout(app.job_timeout),
+        max_rows=app.max_rows,
+        max_bytes=size("max_bytes", app.max_bytes),
+        max_pending_per_user=app.max_pending_per_user,
+        retention=retention,
+        admin_users=frozenset(app.admin_users),
+    )
+
+
+def size(name: str, value: str | int) -> int | None:
+    """Return bytes: 512MB is 512,000,000 and 512MiB 536,870,912; None for an empty text."""
+    if value == "":
+        return None
+    found = _SIZE.fullmatch(str(value).strip())
+    count = 0
+    if found:
+        unit = found[2].lower()
+        count = int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[unit])
+    if count < 1:
+        raise _wrong(name, value, "Write a number of bytes, or text such as 512MB or 2GB.")
+    return count
+
+
+def _timeout(value: str | int) -> int | None:
+    if value == "":
+        return None
+    text = str(value).strip()
+    found = int(text) if text.isdecimal() else _duration("job_timeout", text)
+    if found < 1:
+        raise _wrong("job_timeout", value, "It must be at least one second.")
+    return found
+
+
+def _duration(name: str, text: str) -> int:
+    try:
+        return seconds(text)
+    except InvalidSpec as error:
+        raise _wrong(name, text, error.hint or "") from None
+
+
+def _db_url(value: str | None) -> str | None:
+    """Return the URL, looked up where it is ``env:VARIABLE``; messages never show it."""
+    if not value:
+        return None
+    if value.startswith("env:"):
+        variable = value.removeprefix("env:")
+        value = os.environ.get(variable, "")
+        if not value:
+            raise InvalidRequest(
+                f"ExportApp.db_url names the environment variable {variable}, which is not set."
+            )
+    if "://" not in value:
+        raise InvalidRequest(
+            "ExportApp.db_url is not a database URL.",
+            hint="It looks like postgresql+psycopg://user:password@host/database.",
+        )
+    return value
+
+
+def _connections(named: Mapping[Any, object]) -> dict[str, str]:
+    """Check names and kinds only; a database that is away must not stop the server."""
+    for name, url in named.items():
+        if not isinstance(name, str) or not _CONNECTION.fullmatch(name):
+            raise InvalidRequest(
+                f"“{name}” is not a name for a connection of ExportApp.connections.",
+                hint="Use letters, digits, “_”, “.” and “-”.",
+            )
+        if not isinstance(url, str) or not (url.startswith("env:") or "://" in url):
+            raise InvalidRequest(
+                f"The connection “{name}” of ExportApp.connections has no database URL.",
+                hint="Write a SQLAlchemy URL, or “env:VARIABLE” that holds one.",
+            )
+    return {str(name): str(url) for name, url in named.items()}
+
+
+def _wrong(name: str, value: object, hint: str) -> InvalidRequest:
+    return InvalidRequest(f"ExportApp.{name} is “{value}”.", hint=hint)

@@ -1,0 +1,375 @@
+"""The OpenAPI 3.1 document: one table of operations, and the schemas of the pydantic models."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from ..jobs.model import Status
+from ..pipeline import Progress
+from ..spec import ExportSpec
+
+Schema = dict[str, Any]
+
+_JSON = "application/json"
+_ANY = "application/octet-stream"
+_ARROW = "application/vnd.apache.arrow.stream"
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def _object(required: str, properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _query(name: str, description: str, **schema: Any) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _header(name: str, description: str) -> Schema:
+    return {
+        "name": name,
+        "in": "header",
+        "description": description,
+        "schema": {"type": "string"},
+    }
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path: what it does, what it takes, what it answers."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answers: dict[int, tuple[str, str | None, Schema]]
+    """Status -> description, media type (None: no body), schema."""
+    errors: tuple[int, ...] = ()
+    """Beside 403, which every operation has."""
+    parameters: tuple[Schema, ...] = ()
+    body: tuple[str, Schema] | None = None
+
+
+_JOB = ("The job.", _JSON, _ref("Job"))
+_JOB_ERRORS = (404,)
+_STATUS = {"type": "string", "enum": list(get_args(Status))}
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "get",
+        "formats",
+        "listFormats",
+        "Every format with its options and abilities.",
+        {
+            200: (
+                "The formats.",
+                _JSON,
+                _object("formats", {"formats": {"type": "array", "items": _ref("Format")}}),
+            )
+        },
+    ),
+    Operation(
+        "get",
+        "schema",
+        "getSchema",
+        "The JSON Schema of the spec.",
+        {200: ("A JSON Schema.", _JSON, {"type": "object"})},
+    ),
+    Operation(
+        "get",
+        "openapi.json",
+        "getOpenApi",
+        "This document.",
+        {200: ("An OpenAPI 3.1 document.", _JSON, {"type": "object"})},
+    ),
+    Operation(
+        "post",
+        "uploads",
+        "createUpload",
+        "Send an Arrow IPC stream of any size, to name it as the source of a spec.",
+        {201: ("The upload.", _JSON, _ref("Upload"))},
+        (400, 413, 503, 507),
+        body=(_ARROW, {}),
+    ),
+    Operation(
+        "get",
+        "jobs",
+        "listJobs",
+        "Your jobs, the newest first.",
+        {200: ("One page.", _JSON, _ref("JobPage"))},
+        (400,),
+        (
+            _query("status", "Only jobs with this status; several with commas.", type="string"),
+            _query("format", "Only jobs of this format.", type="string"),
+            _query("q", "Only jobs whose name or path holds this text.", type="string"),
+            _query("limit", "Jobs on a page.", type="integer", minimum=1, maximum=500, default=50),
+            _query("cursor", "“next_cursor” of the page before.", type="string"),
+        ),
+    ),
+    Operation(
+        "post",
+        "jobs",
+        "createJob",
+        "Run a spec.",
+        {201: ("The job; finished if that took less than “wait”.", _JSON, _ref("Job"))},
+        (400, 404, 409, 413, 429, 503),
+        (
+            _query(
+                "wait",
+                "Seconds to wait for the end of the job.",
+                type="number",
+                minimum=0,
+                maximum=30,
+                default=0,
+            ),
+        ),
+        (_JSON, _ref("ExportSpec")),
+    ),
+    Operation("get", "jobs/{id}", "getJob", "One job.", {200: _JOB}, _JOB_ERRORS),
+    Operation(
+        "delete",
+        "jobs/{id}",
+        "deleteJob",
+        "Cancel the job if it is active, then remove its record and its temporary file.",
+        {204: ("It is gone.", None, {})},
+        (400, 404),
+        (
+            _query(
+                "delete_file",
+                "Remove the file that the user named, too.",
+                type="boolean",
+                default=False,
+            ),
+        ),
+    ),
+    Operation(
+        "post",
+        "jobs/{id}/cancel",
+        "cancelJob",
+        "Cancel an active job; a final one stays as it is.",
+        {202: _JOB},
+        _JOB_ERRORS,
+    ),
+    Operation(
+        "post",
+        "jobs/{id}/retry",
+        "retryJob",
+        "Run a failed, cancelled or expired job again.",
+        {202: _JOB},
+        (400, 404, 409, 429, 503),
+    ),
+    Operation(
+        "get",
+        "jobs/{id}/events",
+        "watchJob",
+        "Server-sent events: the job now, then each change; ends when the job is final. "
+        "“event” is “job”, “data” the job as JSON, “id” its version.",
+        {
+            200: ("The stream.", "text/event-stream", {"type": "string"}),
+            204: ("The job is final, and “Last-Event-ID” was its last event.", None, {}),
+        },
+        _JOB_ERRORS,
+        (_header("Last-Event-ID", "The last event that was received."),),
+    ),
+    Operation(
+        "get",
+        "jobs/{id}/download",
+        "download",
+        "The finished file.",
+        {
+            200: ("The file.", _ANY, {}),
+            206: ("The part that “Range” asks for.", _ANY, {}),
+            304: ("“If-None-Match” names the file.", None, {}),
+        },
+        (404, 409, 410, 416),
+        (
+            _header("Range", "One range of bytes."),
+            _header("If-Range", "The ETag for which “Range” holds."),
+            _header("If-None-Match", "ETags that the client has."),
+        ),
+    ),
+    Operation(
+        "head",
+        "jobs/{id}/download",
+        "describeDownload",
+        "The headers of the finished file.",
+        {200: ("Its headers.", None, {}), 304: ("“If-None-Match” names the file.", None, {})},
+        (404, 409, 410),
+    ),
+)
+
+_ERRORS = {
+    400: "The request or its spec is wrong.",
+    403: "Not logged in, or not allowed.",
+    404: "No such job, upload or connection of yours.",
+    409: "The output exists, or the job is not finished.",
+    410: "The file has been removed or changed.",
+    413: "The body is too long.",
+    416: "The range is outside the file.",
+    429: "Too many jobs are waiting; “Retry-After” says when to come back.",
+    503: "The server is shutting down, or exports are not available.",
+    507: "The disk is full, or cannot be written to.",
+}
+
+_FILE = _object(
+    "path rows bytes sha256",
+    {
+        "path": {"type": "string"},
+        "rows": {"type": "integer"},
+        "bytes": {"type": "integer"},
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    },
+)
+_COLUMN = _object("name type", {"name": {"type": "string"}, "type": {"type": "string"}})
+_RESULT = _object(
+    "path rows bytes sha256 files losses reader",
+    {
+        **_FILE["properties"],
+        "files": {"type": "array", "items": _FILE},
+        "losses": {"type": "array", "items": {"type": "object"}},
+        "reader": _or_null("string"),
+    },
+)
+_ERROR = _object(
+    "code message hint field",
+    {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "hint": _or_null("string"),
+        "field": _or_null("string"),
+    },
+)
+_SCHEMAS: dict[str, Schema] = {
+    "Job": _object(
+        "id name status progress format created_by created_at started_at finished_at expires_at "
+        "attempt download_count result error spec",
+        {
+            "id": {"type": "string"},
+            "name": {"type": "string"},
+            "status": _STATUS,
+            "progress": _ref("Progress"),
+            "format": {"type": "string"},
+            "created_by": {"type": "string"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "started_at": _TIME,
+            "finished_at": _TIME,
+            "expires_at": _TIME,
+            "attempt": {"type": "integer", "minimum": 1},
+            "download_count": {"type": "integer", "minimum": 0},
+            "result": {"anyOf": [_RESULT, {"type": "null"}]},
+            "error": {"anyOf": [_ref("Error"), {"type": "null"}]},
+            "spec": {"type": "object"},
+        },
+    ),
+    "JobPage": _object(
+        "jobs next_cursor",
+        {"jobs": {"type": "array", "items": _ref("Job")}, "next_cursor": _or_null("string")},
+    ),
+    "Upload": _object(
+        "id rows bytes columns",
+        {
+            "id": {"type": "string"},
+            "rows": {"type": "integer"},
+            "bytes": {"type": "integer"},
+            "columns": {"type": "array", "items": _COLUMN},
+        },
+    ),
+    "Format": {
+        **_object("type", {"type": {"type": "string"}}),
+        "description": "type, label, endings, media type, JSON Schema of the options, abilities.",
+    },
+    "Error": _ERROR,
+    "Failure": _object("message error", {"message": {"type": "string"}, "error": _ref("Error")}),
+}
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def document(base_url: str) -> Schema:
+    """Return the OpenAPI document of a server under ``base_url`` (such as ``/user/ada/``)."""
+    return {**_fixed(), "servers": [{"url": f"{base_url.rstrip('/')}/jupyter-export/v1"}]}
+
+
+@functools.cache
+def _fixed() -> Schema:
+    paths: dict[str, Schema] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(f"/{operation.path}", {})[operation.method] = _described(operation)
+    for path, methods in paths.items():
+        if "{id}" in path:
+            methods["parameters"] = [_ID]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jupyter_export",
+            "version": "1",
+            "description": "Exports of notebook data: one document, run as one job.",
+        },
+        "security": [{"token": []}, {"cookie": [], "xsrf": []}],
+        "paths": paths,
+        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
+    }
+
+
+_SECURITY = {
+    "token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "“token …”: the server's token, a JupyterHub one, or a kernel's.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "username-localhost-8888",
+        "description": "Jupyter's login; the name holds the server's host and port.",
+    },
+    "xsrf": {"type": "apiKey", "in": "header", "name": "X-XSRFToken"},
+}
+
+
+def _schemas() -> dict[str, Schema]:
+    template = "#/components/schemas/{model}"
+    spec = ExportSpec.model_json_schema(by_alias=True, ref_template=template)
+    parts = spec.pop("$defs", {})
+    progress = TypeAdapter(Progress).json_schema(ref_template=template)
+    return {**parts, "ExportSpec": spec, "Progress": progress, **_SCHEMAS}
+
+
+def _described(operation: Operation) -> Schema:
+    described: Schema = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": {
+            **{str(s): _response(*answer) for s, answer in operation.answers.items()},
+            **{
+                str(status): _response(_ERRORS[status], _JSON, _ref("Failure"))
+                for status in sorted({403, *operation.errors})
+            },
+        },
+    }
+    if operation.parameters:
+        described["parameters"] = list(operation.parameters)
+    if operation.body is not None:
+        media_type, schema = operation.body
+        described["requestBody"] = {
+            "required": True,
+            "content": {media_type: {"schema": schema}},
+        }
+    return described
+
+
+def _response(description: str, media_type: str | None, schema: Schema) -> Schema:
+    if media_type is None:
+        return {"description": description}
+    return {"description": description, "content": {media_type: {"schema": schema}}}

@@ -1,0 +1,48 @@
+"""Every route of the extension: a path below ``jupyter-export/v1/`` and its handler."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .base import ExportHandler
+from .downloads import DownloadHandler
+from .event_stream import JobEventsHandler
+from .handlers import (
+    FormatsHandler,
+    JobCancelHandler,
+    JobHandler,
+    JobRetryHandler,
+    JobsHandler,
+    NowhereHandler,
+    OpenApiHandler,
+    SchemaHandler,
+)
+from .uploads import UploadsHandler
+
+PREFIX = "jupyter-export/v1"
+
+ROUTES: dict[str, type[ExportHandler]] = {
+    "formats": FormatsHandler,
+    "schema": SchemaHandler,
+    "openapi.json": OpenApiHandler,
+    "uploads": UploadsHandler,
+    "jobs": JobsHandler,
+    "jobs/{id}": JobHandler,
+    "jobs/{id}/cancel": JobCancelHandler,
+    "jobs/{id}/retry": JobRetryHandler,
+    "jobs/{id}/events": JobEventsHandler,
+    "jobs/{id}/download": DownloadHandler,
+}
+
+
+def url_patterns(**arguments: Any) -> list[tuple[str, type[ExportHandler], dict[str, Any]]]:
+    """Return what tornado registers; ``arguments`` go to each handler's ``initialize``."""
+    patterns = [
+        (f"/{PREFIX}/{_pattern(path)}", handler, arguments) for path, handler in ROUTES.items()
+    ]
+    return [*patterns, (f"/{PREFIX}(/.*)?", NowhereHandler, arguments)]
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))

@@ -1,0 +1,50 @@
+"""The OpenAPI document: valid, complete, and true of what the server answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from jupyter_export.server.base import _methods
+from jupyter_export.server.openapi import OPERATIONS, document
+from jupyter_export.server.routes import ROUTES
+
+from .client import Api, numbers
+
+
+def test_it_is_a_valid_document() -> None:
+    OpenAPIV31SpecValidator(document("/")).validate()
+
+
+def test_it_names_every_route_and_no_other() -> None:
+    documented = {(operation.path, operation.method.upper()) for operation in OPERATIONS}
+    registered = {
+        (path, method) for path, handler in ROUTES.items() for method in _methods(handler)
+    }
+    assert documented == registered
+
+
+async def test_the_answers_are_as_it_says(api: Api, jp_base_url: str) -> None:
+    served = await api.json("GET", "openapi.json")
+    assert served["servers"] == [{"url": f"{jp_base_url}jupyter-export/v1"}]
+
+    def check(name: str, value: Any) -> None:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": served["components"]}
+        Draft202012Validator(schema).validate(value)
+
+    check("Upload", await api.upload(numbers()))
+    job = await api.export(numbers(), output={"path": "a.csv"})
+    failed = await api.export(numbers(), columns={"include": ["x"]}, output={"path": "b.csv"})
+    check("Job", job)
+    check("Job", failed)
+    check("JobPage", await api.json("GET", "jobs"))
+    check("Failure", json.loads((await api("GET", "jobs/none")).body))
+    formats = (await api.json("GET", "formats"))["formats"]
+    for each in formats:
+        check("Format", each)
+    assert {"csv", "json", "jsonl", "parquet", "arrow"} <= {each["type"] for each in formats}
+    schema = await api.json("GET", "schema")
+    Draft202012Validator.check_schema(schema)

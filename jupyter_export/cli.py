@@ -10,7 +10,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -145,14 +146,21 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def _client(asked: argparse.Namespace) -> ExportClient:
+@contextmanager
+def _client(asked: argparse.Namespace) -> Iterator[ExportClient]:
     if not asked.server:
-        return LocalClients.here()
+        yield LocalClients.here()
+        return
     from .client.server import ServerClient
 
     # The server's folder is known only where the server itself told this process.
     ours = asked.server == os.environ.get(SERVER)
-    return ServerClient(asked.server, asked.token, root=os.environ.get(ROOT, "") if ours else "")
+    root = os.environ.get(ROOT, "") if ours else ""
+    client = ServerClient(asked.server, asked.token, root=root)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 # ----------------------------------------------------------------- commands
@@ -171,11 +179,11 @@ def _run(asked: argparse.Namespace) -> int:
         raise InvalidRequest(
             "--no-wait needs --server.", hint="Without one the job would end with this command."
         )
-    client = _client(asked)
-    job = Job(client, client.submit(document))
-    if asked.wait:
-        _follow(job)
-    _answer(asked, job)
+    with _client(asked) as client:
+        job = Job(client, client.submit(document))
+        if asked.wait:
+            _follow(job)
+        _answer(asked, job)
     if asked.wait and job.state["status"] != "completed":
         return FAILED
     return DONE
@@ -236,7 +244,8 @@ def _document(name: str) -> Any:
 
 
 def _jobs(asked: argparse.Namespace) -> int:
-    page = _client(asked).list(status=asked.status, limit=asked.limit)
+    with _client(asked) as client:
+        page = client.list(status=asked.status, limit=asked.limit)
     if asked.json:
         _print_json(page)
     else:
@@ -245,19 +254,20 @@ def _jobs(asked: argparse.Namespace) -> int:
 
 
 def _show(asked: argparse.Namespace) -> int:
-    client = _client(asked)
-    _answer(asked, Job(client, client.show(asked.id)))
+    with _client(asked) as client:
+        _answer(asked, Job(client, client.show(asked.id)))
     return DONE
 
 
 def _cancel(asked: argparse.Namespace) -> int:
-    client = _client(asked)
-    _answer(asked, Job(client, client.cancel(asked.id)).wait(5))
+    with _client(asked) as client:
+        _answer(asked, Job(client, client.cancel(asked.id)).wait(5))
     return DONE
 
 
 def _download(asked: argparse.Namespace) -> int:
-    where = _client(asked).download(asked.id, Path(asked.to))
+    with _client(asked) as client:
+        where = client.download(asked.id, Path(asked.to))
     if asked.json:
         _print_json({"path": str(where), "bytes": where.stat().st_size})
     else:
@@ -266,7 +276,8 @@ def _download(asked: argparse.Namespace) -> int:
 
 
 def _formats(asked: argparse.Namespace) -> int:
-    found = _client(asked).formats()
+    with _client(asked) as client:
+        found = client.formats()
     if asked.json:
         _print_json({"formats": list(found)})
         return DONE

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import cast
 
 import pyarrow as pa
 
@@ -28,56 +28,13 @@ from .errors import (
     SourceFailed,
     TooLarge,
 )
+from .progress import Phase, Progress, Result
 from .registry import Chunk, Surroundings
 from .sinks.local import LocalSink
 from .sinks.local import explain as explain_os_error
 from .spec import Dataset, ExportSpec
 
 __all__ = ["Phase", "Progress", "Result", "Surroundings", "run"]
-
-Phase: TypeAlias = Literal["waiting", "reading", "writing", "publishing", "done"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is. ``rows`` are rows written; unknown values are None."""
-
-    phase: Phase = "waiting"
-    rows: int = 0
-    total_rows: int | None = None
-    percent: float | None = None
-    bytes: int = 0
-    rows_per_second: float | None = None
-    eta_seconds: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Progress:
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class Result:
-    """The proof of a finished export: rows counted in the file, and the SHA-256 of its bytes."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-    files: tuple[dict[str, Any], ...]
-    """``{"path", "rows", "bytes", "sha256"}`` for each file."""
-    losses: tuple[dict[str, Any], ...] = ()
-    reader: str | None = None
-    """Lines of Python that read the file back with the same types."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "files": list(self.files), "losses": list(self.losses)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Result:
-        return cls(**{**values, "files": tuple(values["files"]), "losses": tuple(values["losses"])})
 
 
 def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
@@ -103,7 +60,7 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
             memory_limit=here.memory_limit,
             threads=here.threads,
         )
-        stack.enter_context(_interrupting(here.cancelled, selected.interrupt))
+        stack.enter_context(registry.interrupting(here.cancelled, selected.interrupt))
         meter.total = selected.total_rows
         meter.source_total = stream.total_rows
         losses = registry.LossLedger()
@@ -135,9 +92,16 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
                 yield meter.progress("writing")
         yield meter.progress("publishing")
         sink.finish()
+        # what the compressor held back until now counts as well
+        meter.wrote(0, sink.bytes)
+        _check_limits(here, meter)
         rows = counter.finish(sink.part)
         _prove(meter, rows, whole=selection.keeps_all_rows)
         _refuse_losses(spec, losses)
+        # a reader that cannot be told must fail here, not when the file is there already
+        chosen.reader(selected.schema, str(here.target), options, compression)
+        if here.cancelled.is_set():
+            raise Cancelled("The export was cancelled.")
         published = sink.publish()
         yield meter.progress("done", final=True)
         yield _result(
@@ -216,29 +180,6 @@ def _read(
             raise Cancelled("The export was cancelled.")
         meter.read += batch.num_rows
         yield batch
-
-
-@contextmanager
-def _interrupting(cancelled: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call ``interrupt`` once when ``cancelled`` is set, so that a read that waits ends too."""
-    over = threading.Event()
-    ending = threading.Lock()
-
-    def watch() -> None:
-        while not over.is_set():
-            if cancelled.wait(0.1):
-                with ending:
-                    if not over.is_set():
-                        interrupt()
-                return
-
-    # not joined: it would hold up the end of every run for the rest of its tenth of a second
-    threading.Thread(target=watch, name="jupyter-export-interrupt", daemon=True).start()
-    try:
-        yield
-    finally:
-        with ending:
-            over.set()
 
 
 def _check_limits(here: Surroundings, meter: _Meter) -> None:

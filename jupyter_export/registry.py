@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -57,6 +58,29 @@ class Surroundings:
     max_bytes: int | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set from any thread: the run stops within 0.2 s and raises ``Cancelled``."""
+
+
+@contextmanager
+def interrupting(cancelled: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call ``interrupt`` once when ``cancelled`` is set, so that a read that waits ends too."""
+    over = threading.Event()
+    ending = threading.Lock()
+
+    def watch() -> None:
+        while not over.is_set():
+            if cancelled.wait(0.1):
+                with ending:
+                    if not over.is_set():
+                        interrupt()
+                return
+
+    # not joined: it would hold up the end of every run for the rest of its tenth of a second
+    threading.Thread(target=watch, name="jupyter-export-interrupt", daemon=True).start()
+    try:
+        yield
+    finally:
+        with ending:
+            over.set()
 
 
 # ------------------------------------------------------------------ seam: sources

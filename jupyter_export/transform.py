@@ -8,19 +8,19 @@ a dictionary never go through the engine's own types.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 from sqlglot import expressions as sql_tree
 
 from . import engine
-from .errors import InvalidSpec, did_you_mean
+from .errors import InvalidSpec, QueryFailed, did_you_mean
 from .registry import BatchStream
 from .spec import And, Columns, Comparison, Dataset, Not, Or
 
@@ -39,6 +39,10 @@ _REFUSED: tuple[type[Any], ...] = (
     sql_tree.Star,
     sql_tree.Lambda,
 )
+_ROWS = 65_536
+"""Rows that one thread of the engine is asked about at a time."""
+_BYTES = 64 * 1024**2
+"""Arrow bytes after which the engine is asked, however few the rows."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ def _condition_sql(
     if isinstance(where, Not):
         return f"(NOT {part(where.not_)})"
     used.append(_known(where.column, names, dataset, "where"))
-    column = engine.identifier(where.column)
+    column = engine.identifier(_engine_names(names)[names.index(where.column)])
 
     def bound(value: Any) -> str:
         values.append(value)
@@ -263,23 +267,30 @@ def _parse(text: str, names: Sequence[str], dataset: str) -> Condition:
             raise wrong("may hold no query, aggregate or window")
     used: list[str] = []
     folded = {name.casefold(): name for name in reversed(names)}
+    shown = dict(zip(names, _engine_names(names), strict=True))
     for column in tree.find_all(sql_tree.Column):
         parts = column.parts
-        if len(parts) > 1 and parts[0].name in (dataset, "source"):
-            column.set("table", None)
-            parts = parts[1:]
+        found = [
+            part.name if part.name in shown else folded.get(part.name.casefold()) for part in parts
+        ]
+        if len(parts) > 1 and found[0] is None and parts[0].name in (dataset, "source"):
+            parts[0].pop()
+            parts, found = parts[1:], found[1:]
         # what follows the first part is a field of a struct
-        name = parts[0].name
-        real = name if name in names else folded.get(name.casefold())
+        real = found[0]
         if real is None:
-            raise unknown_column(name, names, dataset, "where")
+            raise unknown_column(parts[0].name, names, dataset, "where")
         used.append(real)
-        parts[0].replace(sql_tree.to_identifier(real, quoted=True))
+        parts[0].replace(sql_tree.to_identifier(shown[real], quoted=True))
     return Condition(tree.sql(dialect="duckdb"), (), tuple(dict.fromkeys(used)))
 
 
 class _Mask:
-    """The engine reads the condition's columns ahead; its answers cut the batches that wait."""
+    """Asks the engine about some batches at a time; its answers cut those batches.
+
+    One question for the whole stream would be less to write, but the engine reads ahead of a slow
+    sink until its own buffer is full: with one boolean a row, millions of rows that would wait.
+    """
 
     def __init__(
         self,
@@ -291,12 +302,19 @@ class _Mask:
     ) -> None:
         assert selection.condition is not None
         self._condition = selection.condition
+        self._dataset = selection.dataset
         self._stream = stream
         self._scratch = scratch
         self._memory_limit = memory_limit
         self._threads = threads
-        self._waiting: deque[pa.RecordBatch] = deque()
         self._connection: Any = None
+        names = _engine_names(stream.schema.names)
+        self._positions = [stream.schema.get_field_index(n) for n in self._condition.columns]
+        # a condition without a column still needs one value for each row
+        self._seen = pa.schema(
+            [_for_engine(stream.schema.field(i)).with_name(names[i]) for i in self._positions]
+            or [pa.field("row", pa.int8())]
+        )
 
     def interrupt(self) -> None:
         if self._connection is not None:
@@ -308,50 +326,71 @@ class _Mask:
         ) as connection:
             self._connection = connection
             try:
-                yield from self._cut(connection)
+                self._refuse_more_than_a_condition(connection)
+                for group in _grouped(self._stream.batches, self._threads):
+                    keep = self._answers(connection, group)
+                    for batch in group:
+                        kept = batch.filter(keep.slice(0, batch.num_rows))
+                        keep = keep.slice(batch.num_rows)
+                        if kept.num_rows:
+                            yield kept
             finally:
                 self._connection = None
 
-    def _cut(self, connection: Any) -> Iterator[pa.RecordBatch]:
-        schema = self._stream.schema
-        positions = [schema.get_field_index(name) for name in self._condition.columns]
-        narrow = pa.schema([_for_engine(schema.field(i)) for i in positions])
-        # a condition without a column still needs one value for each row
-        seen = narrow if positions else pa.schema([pa.field("row", pa.int8())])
+    def _refuse_more_than_a_condition(self, connection: Any) -> None:
+        """Where a WHERE stands, the engine itself refuses what would answer once for many rows
+        (aggregates and windows of every name) or many times for one (unnest)."""
+        connection.register("source", pa.Table.from_batches([], self._seen))
+        try:
+            connection.execute(
+                f"EXPLAIN SELECT 1 FROM source WHERE ({self._condition.sql})",
+                list(self._condition.values),
+            )
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
+            first = str(error).split("\n", 1)[0].partition(": ")[2].strip().rstrip(".!")
+            raise InvalidSpec(
+                f"The condition on {self._dataset} cannot be answered: {first}.", field="where"
+            ) from None
 
-        def columns() -> Iterator[pa.RecordBatch]:
-            for batch in self._stream.batches:
-                if batch.num_rows == 0:
-                    continue
-                self._waiting.append(batch)
-                if positions:
-                    arrays = [
-                        _cast(batch.column(i), field)
-                        for i, field in zip(positions, narrow, strict=True)
-                    ]
-                else:
-                    arrays = [pa.nulls(batch.num_rows, pa.int8())]
-                yield pa.RecordBatch.from_arrays(arrays, schema=seen)
+    def _answers(self, connection: Any, group: list[pa.RecordBatch]) -> pa.BooleanArray:
+        narrow = []
+        for batch in group:
+            arrays = [
+                _cast(batch.column(i), field)
+                for i, field in zip(self._positions, self._seen, strict=False)
+            ] or [pa.nulls(batch.num_rows, pa.int8())]
+            narrow.append(pa.RecordBatch.from_arrays(arrays, schema=self._seen))
+        connection.register("source", pa.Table.from_batches(narrow))
+        answers = connection.sql(
+            f"SELECT coalesce(CAST(({self._condition.sql}) AS BOOLEAN), false) AS keep FROM source",
+            params=list(self._condition.values),
+        ).to_arrow_table()
+        keep = answers.column(0).combine_chunks()
+        if len(keep) != sum(batch.num_rows for batch in group):
+            raise QueryFailed(f"The condition on {self._dataset} has not one answer for each row.")
+        return keep
 
-        connection.register("source", pa.RecordBatchReader.from_batches(seen, columns()))
-        query = (
-            f"SELECT coalesce(CAST(({self._condition.sql}) AS BOOLEAN), false) AS keep FROM source"
-        )
-        answers = connection.sql(query, params=list(self._condition.values)).to_arrow_reader(65536)
-        for answer in answers:
-            keep = answer.column(0)
-            while len(keep):
-                batch = self._waiting[0]
-                taken = keep.slice(0, batch.num_rows)
-                keep = keep.slice(len(taken))
-                if len(taken) == batch.num_rows:
-                    self._waiting.popleft()
-                else:
-                    self._waiting[0] = batch.slice(len(taken))
-                    batch = batch.slice(0, len(taken))
-                kept = batch.filter(taken)
-                if kept.num_rows:
-                    yield kept
+
+def _grouped(batches: Iterator[pa.RecordBatch], threads: int) -> Iterator[list[pa.RecordBatch]]:
+    """Gather batches until the engine has a piece of work for each of its threads."""
+    group: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if batch.num_rows:
+            group.append(batch)
+            rows += batch.num_rows
+            size += batch.nbytes
+        if rows >= _ROWS * threads or size >= _BYTES:
+            yield group
+            group, rows, size = [], 0, 0
+    if group:
+        yield group
+
+
+def _engine_names(names: Sequence[str]) -> list[str]:
+    """Return for each column the name that the engine sees: to it, ``A`` and ``a`` are the same."""
+    folded = [name.casefold() for name in names]
+    return [f"{name} #{i}" if folded.count(folded[i]) > 1 else name for i, name in enumerate(names)]
 
 
 def _for_engine(field: pa.Field) -> pa.Field:
@@ -361,8 +400,8 @@ def _for_engine(field: pa.Field) -> pa.Field:
         return field.with_type(pa.timestamp("ns"))
     if pa.types.is_float16(kind):
         return field.with_type(pa.float32())
-    if pa.types.is_decimal256(kind):
-        return field.with_type(pa.float64())
+    if pa.types.is_decimal(kind):
+        return field.with_type(pa.decimal128(38, max(0, min(kind.scale, 38))))
     return field
 
 
@@ -371,4 +410,10 @@ def _cast(array: pa.Array, field: pa.Field) -> pa.Array:
         return array
     if pa.types.is_timestamp(field.type):
         return array.view(field.type)
-    return pc.cast(array, field.type)
+    try:
+        return pc.cast(array, field.type)
+    except pa.ArrowInvalid:
+        raise QueryFailed(
+            f"Column “{field.name}” holds numbers of more digits than a condition can compare.",
+            hint="Take it out of the condition.",
+        ) from None

@@ -123,11 +123,12 @@ def start(
         return send(client, document, notes)
     except (Unreached, Forbidden) as error:
         elsewhere = client is server and not (read is None and _one_shot(source))
-        if not elsewhere or (isinstance(error, Forbidden) and _answers(client)):
+        reason = error if isinstance(error, Unreached) else _refused(client)
+        if not elsewhere or reason is None:
             raise
         spare = place_for(path, cwd=Path.cwd(), has_server=False)
         document = {**document, "output": _output(spare.path, if_exists)}
-        note = f"{error.message} This export runs in the kernel instead."
+        note = f"{reason.message} This export runs in the kernel instead."
         return send(LocalClients.here(), document, (*notes, note))
 
 
@@ -153,12 +154,13 @@ def _runner(place: Place, server: ServerClient | None) -> tuple[ExportClient, tu
     return client, ((place.note,) if place.note else ())
 
 
-def _answers(client: ExportClient) -> bool:
+def _refused(client: ExportClient) -> ServerUnavailable | None:
+    """Return why the service refuses everything of this kernel; None if it refused one thing."""
     try:
         client.check()
-    except ServerUnavailable:
-        return False
-    return True
+    except ServerUnavailable as error:
+        return error
+    return None
 
 
 # ----------------------------------------------------------------- the document

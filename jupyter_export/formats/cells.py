@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import SourceFailed
+from ..errors import InvalidSpec, SourceFailed
 from ..registry import Loss, LossLedger
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -85,6 +85,12 @@ def text(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Ar
         return _durations(column)
     if _is_binary(kind):
         return _base64(column, name, losses)
+    if pa.types.is_union(kind) or pa.types.is_run_end_encoded(kind):
+        raise InvalidSpec(
+            f"Column “{name}” ({kind}) has no form as text.",
+            hint="Leave it out (columns.exclude), or convert it first.",
+            field="columns",
+        )
     # nested values, intervals: one JSON token each
     nested = json(column, name, Style("T", "null", style.integers, style.decimals), losses)
     losses.add(Loss("nested", name, len(column) - column.null_count, "nested values are JSON text"))
@@ -383,42 +389,48 @@ def _quoted(cells: pa.Array) -> pa.Array:
 
 def escaped(cells: pa.Array) -> pa.Array:
     """Escape quote, backslash and control characters (RFC 8259, section 7)."""
-    present = bytes_in(cells)
-    if present is None:
+    data = payload(cells)
+    low = np.unique(data[data < 0x20]).tolist() if len(data) and data.min() < 0x20 else []
+    # the backslash first: the others bring new ones
+    present, rows = rows_with(cells, [0x5C, 0x22, *low])
+    if rows is None:
         return cells
-    if present[0x5C]:
-        cells = pc.replace_substring(cells, "\\", "\\\\")
-    if present[0x22]:
-        cells = pc.replace_substring(cells, '"', '\\"')
-    for code in range(0x20):
-        if present[code]:
-            cells = pc.replace_substring(cells, chr(code), json_text.dumps(chr(code))[1:-1])
-    return cells
+    few = pc.filter(cells, rows)
+    for code in present:
+        few = pc.replace_substring(few, chr(code), json_text.dumps(chr(code))[1:-1])
+    return pc.replace_with_mask(cells, rows, few)
 
 
-def bytes_in(cells: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """Return which of the bytes 0x00-0x7F that ever need care occur in the cells; None: none does.
+def rows_with(cells: pa.Array, codes: Sequence[int]) -> tuple[list[int], pa.Array | None]:
+    """Return which of the ASCII ``codes`` occur in the cells, and a mask of the cells with one.
 
-    Only quotes, backslashes and control characters are told apart: three passes over the bytes.
+    The mask is None when none occurs, which a search of the bytes tells at once; otherwise the
+    places of the bytes tell the cells, without looking at each cell.
     """
     data = payload(cells)
-    low = bool(len(data)) and bool(data.min() < 0x20)
-    quote, backslash = bool((data == 0x22).any()), bool((data == 0x5C).any())
-    if not (low or quote or backslash):
-        return None
-    present = np.zeros(128, np.bool_)
-    present[0x22], present[0x5C] = quote, backslash
-    if low:
-        present[np.unique(data[data < 0x20])] = True
-    return present
+    raw = data.tobytes()
+    present = [code for code in codes if bytes((code,)) in raw]
+    if not present:
+        return present, None
+    marked = data == present[0]
+    for code in present[1:]:
+        marked |= data == code
+    offsets = _offsets_of(cells)
+    rows = np.zeros(len(cells), np.bool_)
+    rows[np.searchsorted(offsets, np.flatnonzero(marked) + offsets[0], side="right") - 1] = True
+    return present, pa.array(rows)
+
+
+def _offsets_of(cells: pa.Array) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.frombuffer(cells.buffers()[1], np.int32, len(cells) + 1, cells.offset * 4)
 
 
 def payload(cells: pa.Array) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return the bytes of a string array's cells, one after another, without a copy."""
-    offsets_buffer, data = cells.buffers()[1], cells.buffers()[2]
+    data = cells.buffers()[2]
     if not len(cells) or data is None:
         return np.empty(0, np.uint8)
-    offsets = np.frombuffer(offsets_buffer, np.int32, len(cells) + 1, cells.offset * 4)
+    offsets = _offsets_of(cells)
     start, end = int(offsets[0]), int(offsets[-1])
     return np.frombuffer(data, np.uint8, end - start, start)
 

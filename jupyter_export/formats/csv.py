@@ -105,7 +105,7 @@ def _head(schema: pa.Schema, options: CsvOptions) -> bytes:
     names = pa.array(schema.names, pa.string())
     all_quoted = options.quote != "minimal"
     line = options.delimiter.join(
-        _quote(names, options, looked_at=True, always=all_quoted, alone=len(names) == 1).to_pylist()
+        _quote(names, options, looked_at=True, always=all_quoted).to_pylist()
     )
     return mark + (line + options.line_terminator).encode("utf-8")
 
@@ -114,8 +114,10 @@ def _rows(
     batch: pa.RecordBatch, options: CsvOptions, style: cells.Style, losses: LossLedger
 ) -> Chunk:
     alone = batch.num_columns == 1
+    if alone and not options.null:
+        _report_lone_nulls(batch, losses)
     columns = [
-        _cell(column, name, options, style, losses, alone)
+        _cell(column, name, options, style, losses)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     # two joins cost less than one with the delimiter as a column of its own
@@ -140,7 +142,6 @@ def _cell(
     options: CsvOptions,
     style: cells.Style,
     losses: LossLedger,
-    alone: bool,
 ) -> pa.Array:
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -148,7 +149,7 @@ def _cell(
             column = column.dictionary_decode()
             kind = column.type
         else:
-            words = _cell(column.dictionary, name, options, style, losses, alone)
+            words = _cell(column.dictionary, name, options, style, losses)
             return pc.take(words, column.indices)
     if isinstance(kind, pa.BaseExtensionType):
         column, kind = column.storage, column.storage.type
@@ -161,35 +162,37 @@ def _cell(
     shown = cells.text(column, name, style, losses)
     if not (looked_at or always):
         return shown
-    if alone and not options.null and column.null_count:
-        # an empty line is no row to most readers, so the null of a lone column is written ""
+    return _quote(shown, options, looked_at=looked_at, always=always)
+
+
+def _report_lone_nulls(batch: pa.RecordBatch, losses: LossLedger) -> None:
+    """An empty line is no row to most readers, so the null of a lone column is written ``""``,
+    which is what an empty text looks like."""
+    column, kind = batch.column(0), batch.schema.types[0]
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if column.null_count and readback.may_be_empty(kind):
         losses.add(
             Loss(
                 "null_or_empty",
-                name,
+                batch.schema.names[0],
                 column.null_count,
                 "nulls of a file with one column look like empty text",
                 "null=NA",
             )
         )
-    return _quote(shown, options, looked_at=looked_at, always=always, alone=alone)
 
 
-def _quote(
-    shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: bool, alone: bool
-) -> pa.Array:
+def _quote(shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: bool) -> pa.Array:
     """Put quotes around the cells that need them (RFC 4180, section 2), or around all."""
     mark = options.quote_char
     if always:
         return _in_quotes(shown, mark)
     if not looked_at:
         return shown
-    data = cells.payload(shown).tobytes()
-    needing: Any = None
-    for character in (options.delimiter, mark, "\n", "\r"):
-        if character.encode() in data:
-            found = pc.match_substring(shown, character)
-            needing = found if needing is None else pc.or_(needing, found)
+    _, needing = cells.rows_with(shown, [ord(options.delimiter), ord(mark), 0x0A, 0x0D])
     if options.null:
         same = pc.equal(shown, options.null)
         needing = same if needing is None else pc.or_(needing, same)

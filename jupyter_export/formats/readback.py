@@ -14,6 +14,8 @@ def csv(schema: pa.Schema, path: str, options: Any, compression: str) -> str:
         f"{name!r}: {shown}" for name, shown in ((f.name, _csv_type(f.type)) for f in schema)
     )
     opened = _opened(path, compression)
+    # the null of a lone column is written as "", so that its line is not an empty one
+    lone = len(schema) == 1 and not options.null and not may_be_empty(text_type(schema.types[0]))
     read = (
         "" if options.header else f", read_options=csv.ReadOptions(column_names={schema.names!r})"
     )
@@ -26,7 +28,7 @@ def csv(schema: pa.Schema, path: str, options: Any, compression: str) -> str:
         f"types = {{{types}}}",
         f"nulls = dict(null_values=[{options.null!r}], strings_can_be_null=True)",
         "convert = csv.ConvertOptions(",
-        "    column_types=types, quoted_strings_can_be_null=False, **nulls",
+        f"    column_types=types, quoted_strings_can_be_null={lone}, **nulls",
         ")",
         f"parse = csv.ParseOptions({', '.join(parse)})",
         f"table = csv.read_csv({opened}{read}, parse_options=parse, convert_options=convert)",
@@ -39,7 +41,19 @@ def json(schema: pa.Schema, path: str, compression: str, *, lines: bool) -> str:
     """DuckDB reads JSON with declared types, lists and structs included; Arrow names them."""
     columns = ", ".join(f"{_sql_name(f.name)}: {_sql_text(_sql_type(f.type))}" for f in schema)
     fields = ", ".join(f"({f.name!r}, {_json_type(f.type)})" for f in schema)
-    arguments = [_sql_text(path), f"columns = {{{columns}}}"]
+    unpack = []
+    opened = _sql_text(path)
+    if compression == "brotli":
+        # DuckDB opens gzip and zstd itself
+        opened, compression = "?", "none"
+        unpack = [
+            "import os, shutil, tempfile",
+            f"packed = pa.input_stream({path!r}, compression='brotli')",
+            "plain = os.path.join(tempfile.mkdtemp(), 'plain.json')",
+            "with packed, open(plain, 'wb') as file:",
+            "    shutil.copyfileobj(packed, file)",
+        ]
+    arguments = [opened, f"columns = {{{columns}}}"]
     arguments.append(f"format = '{'newline_delimited' if lines else 'array'}'")
     if compression != "none":
         arguments.append(f"compression = '{compression}'")
@@ -49,7 +63,9 @@ def json(schema: pa.Schema, path: str, compression: str, *, lines: bool) -> str:
             "import pyarrow as pa",
             f"schema = pa.schema([{fields}])",
             f"query = {('SELECT * FROM read_json(' + ', '.join(arguments) + ')')!r}",
-            "df = duckdb.sql(query).to_arrow_table().cast(schema).to_pandas()",
+            *unpack,
+            f"rows = duckdb.sql(query{', params=[plain]' if unpack else ''}).to_arrow_table()",
+            "df = rows.cast(schema).to_pandas()",
         ]
     )
 
@@ -66,15 +82,30 @@ def arrow(path: str, *, stream: bool) -> str:
     )
 
 
+def may_be_empty(kind: pa.DataType) -> bool:
+    """Tell whether a value of that type may be written as an empty text: texts and bytes."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
 def _csv_type(kind: pa.DataType) -> str:
-    """Nested values, durations and bytes stand in a CSV as text."""
+    """Nested values, durations, bytes and decimals of 256 bits are read from a CSV as text."""
     kind = text_type(kind)
-    shown = None if pa.types.is_nested(kind) else arrow_type(kind)
+    unread = pa.types.is_nested(kind) or pa.types.is_decimal256(kind)
+    shown = None if unread else arrow_type(kind)
     return shown or "pa.string()"
 
 
 def _json_type(kind: pa.DataType) -> str:
-    known = None if pa.types.is_null(kind) else arrow_type(text_type(kind))
+    kind = text_type(kind)
+    # Arrow reads no nanoseconds of a day out of text
+    unread = pa.types.is_null(kind) or (pa.types.is_time(kind) and kind.unit == "ns")
+    known = None if unread else arrow_type(kind)
     return known or "pa.string()"
 
 
@@ -87,7 +118,7 @@ def _sql_name(name: str) -> str:
 
 
 def _sql_type(kind: pa.DataType) -> str:
-    """Return the engine's type that reads the JSON of an Arrow type; VARCHAR is for Arrow to cast."""
+    """Return the engine's type that reads the JSON of an Arrow type; Arrow casts a VARCHAR."""
     kind = text_type(kind)
     if arrow_type(kind) is None:
         return "VARCHAR"
@@ -158,7 +189,7 @@ def arrow_type(kind: pa.DataType) -> str | None:
         return f"pa.list_({inner})" if inner else None
     if pa.types.is_struct(kind):
         shown = [(f.name, arrow_type(text_type(f.type))) for f in kind]
-        if any(inner is None for _, inner in shown):
+        if not shown or any(inner is None for _, inner in shown):
             return None
         return "pa.struct([" + ", ".join(f"({n!r}, {inner})" for n, inner in shown) + "])"
     return None

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, ExportError, InternalError, WorkerCrashed
-from ..pipeline import Progress, Result, Surroundings
-from ..spec import ExportSpec, parse, seconds
-from . import connections
+from ..progress import Progress, Result
+from ..spec import parse, seconds
 from .board import Board
 from .endings import cancelled, crashed, interrupted, timed_out
 from .files import clean, scratch_of
 from .model import Job
-from .naming import part_of, shown
+from .naming import shown
+from .orders import order_for
 from .running import (
     CANCEL_GRACE,
     CHECK_SECONDS,
@@ -37,7 +37,6 @@ from .running import (
 )
 from .settings import Settings
 from .store import JobStore, StaleVersion
-from .worker import here_to_json
 from .workers import Message, WorkerPool, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -194,41 +193,26 @@ class Dispatcher:
                 self._fail_waiting(job, InternalError("The export could not be started."))
 
     def _begin(self, job: Job) -> None:
-        spec = parse(job.spec)
-        here = self._surroundings(job, spec)
+        order = order_for(job, self._settings, busy=len(self._running))
         started = job.changed(
             status="running", started_at=self._now(), progress=Progress(phase="reading")
         )
         worker = self._pool.take()
         # Before the worker hears of it: a job that another process has cancelled must not run.
         self._store.update(started, expected=job.version)
-        worker.job = job.id
         now = time.monotonic()
-        running = Running(started, started.version, worker, now, stored_at=now, published_at=now)
+        running = Running(started, started.version, worker, order, now)
+        running.stored_at = running.published_at = now
         if self._settings.job_timeout is not None:
             running.deadline = now + self._settings.job_timeout
         self._running[job.id] = running
-        worker.send({"run": {"job": job.id, "spec": spec.to_json(), "here": here_to_json(here)}})
+        self._hand_over(running, worker)
         self._board.show(started)
 
-    def _surroundings(self, job: Job, spec: ExportSpec) -> Surroundings:
-        settings = self._settings
-        target = Path(job.target)
-        scratch = scratch_of(job, settings)
-        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Surroundings(
-            root=Path(job.root),
-            target=target,
-            part=part_of(target, job.id),
-            uploads=settings.uploads,
-            scratch=scratch,
-            confined=settings.confined,
-            connections=connections.resolve(spec, settings.connections, os.environ),
-            memory_limit=settings.memory_limit_per_job,
-            threads=max(_cores() // (len(self._running) + 1), 1),
-            max_rows=settings.max_rows,
-            max_bytes=settings.max_bytes,
-        )
+    def _hand_over(self, running: Running, worker: WorkerProcess) -> None:
+        running.worker = worker
+        worker.job = running.job.id
+        worker.send(running.order)
 
     # -------------------------------------------------------------- running
 
@@ -241,20 +225,36 @@ class Dispatcher:
         if "exited" in message:
             self._pool.gone(worker)
             if running is not None:
-                self._fail(running, running.ends or crashed(message["exited"]))
+                self._lost(running, message["exited"])
             return
         if running is None or message.get("job") != worker.job:
+            return
+        if "begun" in message:
+            running.begun = True
             return
         if "progress" in message:
             running.job = running.job.changed(progress=Progress.from_json(message["progress"]))
             self._progressed(running)
             return
-        if "result" in message:
-            self._complete(running, Result.from_json(message["result"]))
-        else:
-            error = ExportError.from_json(message["error"])
-            self._fail(running, running.ends or error)
-        self._pool.give_back(worker, message.get("memory"))
+        try:
+            if "result" in message:
+                self._complete(running, Result.from_json(message["result"]))
+            else:
+                self._fail(running, running.ends or ExportError.from_json(message["error"]))
+        finally:
+            self._pool.give_back(worker, message.get("memory"))
+
+    def _lost(self, running: Running, code: int) -> None:
+        """The worker ended. One that was dead before it began has done nothing: try another."""
+        if running.ends is None and not running.begun and running.other_workers:
+            running.other_workers -= 1
+            try:
+                self._hand_over(running, self._pool.take())
+            except OSError:
+                log.warning("no other worker could be started", exc_info=True)
+            else:
+                return
+        self._fail(running, running.ends or crashed(code))
 
     def _progressed(self, running: Running) -> None:
         now = time.monotonic()
@@ -379,9 +379,3 @@ class Dispatcher:
             self._board.show(stored)
         else:
             self._board.drop(job.id)
-
-
-def _cores() -> int:
-    """Return the processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from ..errors import ServerUnavailable
+
 
 class FileLock:
     """Holds ``path`` locked from ``acquire`` to ``release``. Not re-entrant."""
@@ -47,7 +49,7 @@ class FileLock:
 
 
 class Waiting:
-    """``with Waiting(path, seconds):`` holds the lock, or raises ``TimeoutError``."""
+    """``with Waiting(path, seconds):`` holds the lock, or raises ``ServerUnavailable``."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._lock = FileLock(path)
@@ -57,7 +59,11 @@ class Waiting:
         deadline = time.monotonic() + self._seconds
         while not self._lock.acquire():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._lock.path.name} is locked by another process.")
+                raise ServerUnavailable(
+                    f"“{self._lock.path.name}” has been locked by another process for "
+                    f"{self._seconds:.0f} seconds.",
+                    hint="Another service over the same state_dir may hang; end it.",
+                )
             time.sleep(0.02)
 
     def __exit__(

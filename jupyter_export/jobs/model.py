@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
-from ..pipeline import Progress, Result
+from ..progress import Progress, Result
 
 Status: TypeAlias = Literal["pending", "running", "completed", "failed", "cancelled", "expired"]
 ACTIVE: frozenset[str] = frozenset({"pending", "running"})

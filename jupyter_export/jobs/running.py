@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ExportError
 from .model import Job
-from .workers import WorkerProcess
+from .workers import Message, WorkerProcess
 
 CANCEL_GRACE = 0.8
 """Seconds that a worker has to stop by itself before it is killed."""
@@ -26,7 +26,12 @@ class Running:
     stored: int
     """The version that the store holds."""
     worker: WorkerProcess
+    order: Message
+    """What the worker was sent; another one gets it when the first was dead already."""
     checked_at: float
+    begun: bool = False
+    other_workers: int = 2
+    """How many more workers may be tried as long as none has begun."""
     deadline: float | None = None
     ends: ExportError | None = None
     """Why it was told to stop, if it was."""

@@ -16,12 +16,13 @@ from typing import Any
 from .. import registry
 from ..errors import (
     InvalidRequest,
+    InvalidSpec,
     NotFound,
     NotReady,
     QueueFull,
     ShuttingDown,
 )
-from ..pipeline import Progress
+from ..progress import Progress
 from ..spec import ExportSpec
 from . import uploads
 from .board import Board
@@ -90,14 +91,12 @@ class ExportService:
     def start(self) -> None:
         """Open the store, end the jobs of dead services, begin to warm a worker. Once.
 
-        Raises ``StoreTooNew`` for a store of a newer version.
+        Raises ``StoreTooNew`` for a store of a newer version, ``ServerUnavailable`` when it cannot
+        be opened, ``InvalidSpec`` when ``state_dir`` cannot be made.
         """
         if self._started:
             return
-        for folder in (self.settings.state_dir, self.settings.uploads, self.settings.scratch):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.name == "posix":
-            self.settings.state_dir.chmod(0o700)
+        self._make_folders()
         self._store.start()
         self._instance.register()
         self._housekeeping.interrupt_orphans()
@@ -321,6 +320,19 @@ class ExportService:
         return ExportSpec.model_json_schema(by_alias=True)
 
     # -------------------------------------------------------------- inner
+
+    def _make_folders(self) -> None:
+        try:
+            for folder in (self.settings.state_dir, self.settings.uploads, self.settings.scratch):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if os.name == "posix":
+                self.settings.state_dir.chmod(0o700)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise InvalidSpec(
+                f"The folder of state_dir cannot be used: {reason}.",
+                hint="Name one that you may write to.",
+            ) from error
 
     def _check_open(self) -> None:
         if self._stopped or not self._started:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     RowMapping,
     and_,
     create_engine,
@@ -21,14 +24,18 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ..errors import InvalidSpec
-from ..pipeline import Progress, Result
+from ..errors import InvalidSpec, ServerUnavailable
+from ..progress import Progress, Result
+from ..registry import missing
 from .migrate import upgrade
 from .model import ACTIVE, Job, JobPage, Status, Upload
 from .store import JobQuery, StaleVersion, encode_cursor, microseconds, moment
 from .tables import job_uploads, jobs, uploads
+
+log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 15
 """How long a write waits for another process's write before it fails."""
@@ -40,28 +47,28 @@ class SqlAlchemyStore:
     def __init__(self, state_dir: Path, db_url: str | None = None) -> None:
         self._state_dir = state_dir
         try:
-            url = (
-                make_url(db_url)
-                if db_url
-                else URL.create("sqlite", database=str(state_dir / "jobs.sqlite"))
+            url = make_url(db_url) if db_url else _default_url(state_dir)
+            self._sqlite = url.get_backend_name() == "sqlite"
+            self._engine = create_engine(
+                url,
+                pool_pre_ping=not self._sqlite,
+                connect_args={"timeout": BUSY_SECONDS} if self._sqlite else {},
             )
         except ArgumentError:
             raise InvalidSpec(
-                "db_url is not an SQLAlchemy URL.",
+                "db_url is not an SQLAlchemy URL of a database that is known here.",
                 hint="For example postgresql+psycopg://user@host/database.",
             ) from None
-        self._sqlite = url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = (
-            {"connect_args": {"timeout": BUSY_SECONDS}} if self._sqlite else {"pool_pre_ping": True}
-        )
-        self._engine = create_engine(url, **options)
+        except ModuleNotFoundError as error:
+            raise missing(error.name, "The job store of db_url") from None
         if self._sqlite:
             event.listen(self._engine, "connect", _sqlite_pragmas)
 
     # -------------------------------------------------------------- life
 
     def start(self) -> None:
-        upgrade(self._engine, self._state_dir / "store.lock")
+        with self._translated():
+            upgrade(self._engine, self._state_dir / "store.lock")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -69,7 +76,7 @@ class SqlAlchemyStore:
     # -------------------------------------------------------------- jobs
 
     def add(self, job: Job, uploads: Collection[str]) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(insert(jobs).values(**_job_row(job)))
             if uploads:
                 connection.execute(
@@ -78,7 +85,7 @@ class SqlAlchemyStore:
                 )
 
     def update(self, job: Job, *, expected: int) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             written = connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job.id, jobs.c.version == expected)
@@ -120,13 +127,13 @@ class SqlAlchemyStore:
             .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
             .limit(query.limit + 1)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             found = [_job(row) for row in connection.execute(statement).mappings()]
         shown = tuple(found[: query.limit])
         return JobPage(shown, encode_cursor(shown[-1]) if len(found) > query.limit else None)
 
     def delete(self, job_id: str) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(delete(job_uploads).where(job_uploads.c.job_id == job_id))
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
@@ -137,7 +144,7 @@ class SqlAlchemyStore:
         statement = select(func.count()).where(
             jobs.c.created_by == owner, jobs.c.status == "pending"
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return int(connection.execute(statement).scalar_one())
 
     def writing_to(self, target: str) -> Job | None:
@@ -158,11 +165,11 @@ class SqlAlchemyStore:
             "columns": list(upload.columns),
             "created_at": microseconds(upload.created_at),
         }
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(insert(uploads).values(**row))
 
     def get_upload(self, upload_id: str) -> Upload | None:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = (
                 connection.execute(select(uploads).where(uploads.c.id == upload_id))
                 .mappings()
@@ -171,27 +178,57 @@ class SqlAlchemyStore:
         return _upload(row) if row is not None else None
 
     def delete_upload(self, upload_id: str) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(delete(uploads).where(uploads.c.id == upload_id))
 
     def uploads(self) -> Sequence[Upload]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(uploads).order_by(uploads.c.created_at)).mappings()
             return [_upload(row) for row in rows]
 
     def uploads_of(self, job_id: str) -> Sequence[str]:
         statement = select(job_uploads.c.upload_id).where(job_uploads.c.job_id == job_id)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [str(found) for found in connection.execute(statement).scalars()]
 
     def readers(self, upload_id: str) -> Sequence[Job]:
         of_upload = select(job_uploads.c.job_id).where(job_uploads.c.upload_id == upload_id)
         return self._jobs(jobs.c.id.in_(of_upload))
 
+    # -------------------------------------------------------------- inner
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the database's errors into ours; SQLite's words are safe, a server's name it."""
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            log.warning("the job store failed", exc_info=True)
+            cause = getattr(error, "orig", None)
+            said = f": {cause}" if self._sqlite and cause is not None else ""
+            raise ServerUnavailable(
+                f"The job store cannot be used{said}.",
+                hint="Check state_dir and db_url, and that their disk has room.",
+            ) from error
+
     def _jobs(self, *conditions: ColumnElement[bool]) -> list[Job]:
         statement = select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [_job(row) for row in connection.execute(statement).mappings()]
+
+
+def _default_url(state_dir: Path) -> URL:
+    return URL.create("sqlite", database=str(state_dir / "jobs.sqlite"))
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

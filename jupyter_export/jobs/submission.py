@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import registry
-from ..errors import NotFound, OutputExists
+from ..errors import InvalidSpec, NotFound, OutputExists
 from ..spec import ExportSpec, FileSource, parse
 from . import connections
 from .model import Caller, Job
@@ -36,6 +36,8 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
     that is gone, or is somebody else's).
     """
     spec = parse(document)
+    if "\0" in spec.name:
+        raise InvalidSpec("The name holds a NUL character.", hint="Leave it out.", field="name")
     name = Path(spec.output.path).name if spec.output.path is not None else None
     chosen, _, ending = registry.format_for(spec, name)
     registry.check_options(chosen, spec.format.options if spec.format else {})

@@ -1,7 +1,8 @@
 """The program of a worker process: one job at a time, JSON lines in and out.
 
 In: ``{"run": {"job", "spec", "here"}}``, ``{"cancel": job}``. Out: ``{"ready": pid}``, then for
-each job ``{"job", "progress"}``…, and one ``{"job", "result", "memory"}`` or ``{"job", "error"}``.
+each job ``{"job", "begun"}``, ``{"job", "progress"}``…, and one ``{"job", "result", "memory"}`` or
+``{"job", "error", "memory"}``.
 The process ends when its input ends, so that no worker outlives a parent that was killed.
 """
 
@@ -23,7 +24,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import Cancelled, ExportError, InternalError, OutOfMemory
-from ..pipeline import Progress, Result, Surroundings
+from ..progress import Progress, Result
+from ..registry import Surroundings
 from ..spec import ExportSpec, parse
 
 Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
@@ -116,6 +118,7 @@ class Worker:
         job = order["job"]
         here = here_from_json(order["here"], self._cancelled[job])
         self._current = (job, hard_limit(here.memory_limit))
+        self._channel.send({"job": job, "begun": True})
         answer: dict[str, Any] = {}
         try:
             if here.cancelled.is_set():

@@ -106,6 +106,10 @@ def names_in(sql: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
+ROWS = ("SELECT", "MULTI", "CALL", "PRAGMA", "EXPLAIN")
+"""Kinds of statement that give rows and change nothing; MULTI is what a PIVOT is made of."""
+
+
 class Query:
     """One query over the notebook's frames and files, on an engine of its own.
 
@@ -147,7 +151,7 @@ class Query:
                     f"The cell has {len(statements)} SQL statements.",
                     hint="Leave one query, the one whose rows to export.",
                 )
-            if duckdb.ExpectedResultType.QUERY_RESULT not in statements[0].expected_result_type:
+            if statements[0].type.name not in ROWS:
                 raise InvalidRequest(
                     "The cell's SQL gives no rows.", hint="Write a query: SELECT … FROM …."
                 )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from ..jobs.model import Status
-from ..pipeline import Progress
+from ..progress import Progress
 from ..spec import ExportSpec
 
 Schema = dict[str, Any]

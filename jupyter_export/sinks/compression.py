@@ -9,8 +9,8 @@ from isal import isal_zlib
 
 from ..registry import Bytes, Compression
 
-GZIP_LEVEL = 2
-"""Of ISA-L's 0 to 3: nearly the speed of 1, a little smaller."""
+GZIP_LEVEL = 3
+"""The highest of ISA-L (0 to 3), and still many times faster than zlib at its lowest."""
 _GZIP_CONTAINER = 16 + 15
 """zlib's window bits for a gzip header and trailer around a 32 KiB window (RFC 1952)."""
 

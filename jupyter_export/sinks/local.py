@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -196,14 +197,17 @@ def _start_writing(file: int, offset: int, length: int) -> None:
     advise = getattr(os, "posix_fadvise", None)
     if advise is not None:
         # DONTNEED starts writing dirty pages on Linux and frees those that are clean already
-        advise(file, offset, length, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            advise(file, offset, length, os.POSIX_FADV_DONTNEED)
 
 
 def _flush_folder(folder: Path) -> None:
     if sys.platform == "win32":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # the file has its name already: where a folder cannot be flushed, that is no failure any more
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from .. import engine
 from ..errors import ExportError, Forbidden, InvalidSpec, NotFound, SourceFailed
-from ..registry import BatchStream, Surroundings, split_ending
+from ..registry import BatchStream, Surroundings, interrupting, split_ending
 from ..spec import FileSource
+from .layouts import plain
+from .upload import whole
 
 _ROWS = 65_536
 
@@ -33,9 +35,10 @@ def open_file(source: FileSource, here: Surroundings) -> BatchStream:
             hint=f"Known: {', '.join(sorted(_OPENERS))}.",
             field="source.path",
         )
-    if packed and opener is not _by_engine:
+    if packed not in ("", ".gz", ".zst") or (packed and opener is not _by_engine):
         raise InvalidSpec(
             f"“{path.name}” cannot be read: only CSV and JSON may be compressed as a whole.",
+            hint="With gzip (.gz) or zstd (.zst).",
             field="source.path",
         )
     try:
@@ -49,14 +52,18 @@ def open_file(source: FileSource, here: Surroundings) -> BatchStream:
 
 
 def _inside(given: str, here: Surroundings) -> Path:
-    path = (here.root / given).resolve()
+    try:
+        path = (here.root / given).resolve()
+        exists = path.is_file()
+    except (OSError, ValueError):
+        raise NotFound(f"There is no file “{given[:200]}”.", field="source.path") from None
     if here.confined and not path.is_relative_to(here.root.resolve()):
         raise Forbidden(
             f"“{given}” is outside the folder that this server serves.",
             hint="Give a path below it.",
             field="source.path",
         )
-    if not path.is_file():
+    if not exists:
         raise NotFound(f"There is no file “{given}”.", field="source.path")
     return path
 
@@ -101,15 +108,21 @@ def _arrow(path: Path, here: Surroundings) -> BatchStream:
     if is_file:
         file = pa.ipc.open_file(mapped)
         batches = (file.get_batch(i) for i in range(file.num_record_batches))
-        return BatchStream(
-            schema=file.schema,
-            batches=_guarded(path, batches),
-            total_rows=file.count_rows(),
-            close=mapped.close,
+        return plain(
+            BatchStream(
+                schema=file.schema,
+                batches=_guarded(path, batches),
+                total_rows=file.count_rows(),
+                close=mapped.close,
+            )
         )
     stream = pa.ipc.open_stream(mapped)
-    return BatchStream(
-        schema=stream.schema, batches=_guarded(path, iter(stream)), close=mapped.close
+    return plain(
+        BatchStream(
+            schema=stream.schema,
+            batches=_guarded(path, whole(stream, mapped)),
+            close=mapped.close,
+        )
     )
 
 
@@ -132,7 +145,9 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
                 readable=[path],
             )
         )
-        reader = connection.sql(f"SELECT * FROM {call}").to_arrow_reader(_ROWS)
+        # the whole file is looked at for its types here
+        with interrupting(here.cancelled, connection.interrupt):
+            reader = connection.sql(f"SELECT * FROM {call}").to_arrow_reader(_ROWS)
     except BaseException:
         stack.close()
         raise

@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -44,13 +44,15 @@ def _type_of(values: Sequence[Any]) -> pa.DataType:
     if not kinds:
         return pa.string()
     if kinds <= {int}:
-        return pa.int64() if _fits_64_bits(values) else pa.decimal128(38, 0)
+        return pa.int64() if _fits_64_bits(values) else _decimal_type(values)
     if kinds <= {int, float}:
         return pa.float64()
     if kinds <= {decimal.Decimal, int}:
         return _decimal_type(values)
     if kinds == {dt.datetime}:
         zones = {value.tzinfo is not None for value in values if value is not None}
+        if len(zones) == 2:
+            return pa.string()
         return pa.timestamp("us", "UTC" if zones == {True} else None)
     simple = {
         bool: pa.bool_(),
@@ -63,6 +65,8 @@ def _type_of(values: Sequence[Any]) -> pa.DataType:
     }
     if len(kinds) == 1:
         kind = kinds.pop()
+        if kind is dt.time and any(value is not None and value.tzinfo for value in values):
+            return pa.string()
         if kind in simple:
             return simple[kind]
         if kind is list and not any(
@@ -78,22 +82,27 @@ def _fits_64_bits(values: Sequence[Any]) -> bool:
 
 def _decimal_type(values: Sequence[Any]) -> pa.DataType:
     """Keep the largest scale seen, and leave all other digits to the whole numbers."""
-    scale = 0
+    scale = whole = 0
     for value in values:
-        if isinstance(value, decimal.Decimal):
-            exponent = value.as_tuple().exponent
-            if not isinstance(exponent, int):
-                return pa.float64()
-            scale = max(scale, -exponent)
-    return pa.decimal128(38, scale) if scale <= 30 else pa.decimal256(76, scale)
+        if value is None:
+            continue
+        _, digits, exponent = decimal.Decimal(value).as_tuple()
+        if not isinstance(exponent, int):
+            # NaN and Infinity, which no Arrow decimal holds
+            return pa.string()
+        scale = max(scale, -exponent)
+        whole = max(whole, len(digits) + exponent)
+    if scale <= 30 and whole + scale <= 38:
+        return pa.decimal128(38, scale)
+    return pa.decimal256(76, scale) if whole + scale <= 76 else pa.string()
 
 
 def _array(values: list[Any], field: pa.Field, before: int) -> pa.Array:
     if pa.types.is_string(field.type):
         values = [None if value is None else _as_text(value) for value in values]
     try:
-        return pa.array(values, field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
+        return _exactly(values, field.type)
+    except _MISFITS:
         row, value = _first_misfit(values, field.type)
         raise SourceFailed(
             f"Column “{field.name}” began as {field.type}, and row {before + row + 1:,} holds "
@@ -102,11 +111,47 @@ def _array(values: list[Any], field: pa.Field, before: int) -> pa.Array:
         ) from None
 
 
+def _exactly(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """``pa.array`` that loses nothing: by itself it makes 1 of 1.5, and a date of a date-time."""
+    accepted = next(kinds for test, kinds in _ACCEPTED if test(kind))
+    if accepted is not None:
+        for found in {type(value) for value in values}:
+            if found not in accepted and found is not type(None):
+                raise TypeError(f"{found.__name__} is no {kind}")
+    if pa.types.is_timestamp(kind):
+        for value in values:
+            if value is not None and (value.tzinfo is None) != (kind.tz is None):
+                raise TypeError("some have a zone, and some have none")
+    elif pa.types.is_time(kind):
+        if any(value is not None and value.tzinfo is not None for value in values):
+            raise TypeError("Arrow's times have no zone")
+    elif pa.types.is_list(kind):
+        _exactly([each for value in values if value for each in value], kind.value_type)
+    return pa.array(values, kind)
+
+
+_MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError)
+_ACCEPTED: tuple[tuple[Callable[[pa.DataType], bool], tuple[type, ...] | None], ...] = (
+    (pa.types.is_boolean, (bool,)),
+    (pa.types.is_integer, (int,)),
+    (pa.types.is_floating, (float, int)),
+    (pa.types.is_decimal, (decimal.Decimal, int)),
+    (pa.types.is_date, (dt.date,)),
+    (pa.types.is_timestamp, (dt.datetime,)),
+    (pa.types.is_time, (dt.time,)),
+    (pa.types.is_duration, (dt.timedelta,)),
+    (pa.types.is_binary, (bytes, memoryview)),
+    (pa.types.is_list, (list,)),
+    (lambda kind: True, None),
+)
+"""Arrow types -> the exact Python types that they hold without a change."""
+
+
 def _first_misfit(values: list[Any], kind: pa.DataType) -> tuple[int, Any]:
     for row, value in enumerate(values):
         try:
-            pa.array([value], kind)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
+            _exactly([value], kind)
+        except _MISFITS:
             return row, value
     return 0, values[0]
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from ..errors import InvalidSpec, QueryFailed, SourceFailed, did_you_mean
-from ..registry import BatchStream, Surroundings, missing
+from ..registry import BatchStream, Surroundings, interrupting, missing
 from ..spec import SqlSource, TableSource
 from .python_rows import Row, batches_of, schema_of
 
@@ -71,10 +71,14 @@ def _engine(name: str, here: Surroundings) -> sa.Engine:
             field="source.connection",
         )
     try:
-        return sa.create_engine(here.connections[name], poolclass=sa.pool.NullPool)
+        url = sa.engine.make_url(here.connections[name])
+        if url.drivername == "postgresql":
+            # the driver that our extra brings, whichever SQLAlchemy would take
+            url = url.set(drivername="postgresql+psycopg")
+        return sa.create_engine(url, poolclass=sa.pool.NullPool)
     except ModuleNotFoundError as error:
         raise missing(error.name, f"The connection {name}") from error
-    except (NoSuchModuleError, sa.exc.ArgumentError):
+    except (NoSuchModuleError, sa.exc.ArgumentError, TypeError, ValueError):
         # the URL holds a password: not a word of it may leave
         raise SourceFailed(f"The URL of the connection {name} cannot be used.") from None
 
@@ -91,18 +95,18 @@ def _stream(name: str, statement: Any, here: Surroundings) -> BatchStream:
                 f"The connection {name} cannot be opened: {_reason(error, here.connections[name])}."
             ) from None
         stack.callback(connection.rollback)
-        raw = connection.connection.driver_connection
-        try:
-            result = connection.execution_options(stream_results=True, yield_per=_ROWS).execute(
-                statement
-            )
-        except SQLAlchemyError as error:
-            raise _failed(error, here.connections[name]) from None
-        if not result.returns_rows:
-            raise QueryFailed("The query returns no rows to export.", field="source.query")
-        names = list(result.keys())
-        pieces = _pieces(result, here.connections[name])
-        sample = next(pieces, [])
+        cancel = _canceller(connection.connection.driver_connection)
+        # the first rows are waited for here, perhaps for long
+        with interrupting(here.cancelled, cancel):
+            try:
+                result = _execute(connection, statement)
+            except SQLAlchemyError as error:
+                raise _failed(error, here.connections[name]) from None
+            if not result.returns_rows:
+                raise QueryFailed("The query returns no rows to export.", field="source.query")
+            names = list(result.keys())
+            pieces = _pieces(result, here.connections[name])
+            sample = next(pieces, [])
         schema = schema_of(names, sample)
     except BaseException:
         stack.close()
@@ -110,9 +114,19 @@ def _stream(name: str, statement: Any, here: Surroundings) -> BatchStream:
     return BatchStream(
         schema=schema,
         batches=batches_of(schema, chain([sample], pieces)),
-        interrupt=_canceller(raw),
+        interrupt=cancel,
         close=stack.close,
     )
+
+
+def _execute(connection: sa.Connection, statement: Any) -> Any:
+    """Run the statement in a transaction that cannot write, or whose writing is undone."""
+    if connection.dialect.name == "postgresql":
+        connection = connection.execution_options(postgresql_readonly=True)
+    elif connection.dialect.name == "sqlite":
+        # Python's driver begins one by itself only before statements that it takes for writing
+        connection.exec_driver_sql("BEGIN")
+    return connection.execution_options(stream_results=True, yield_per=_ROWS).execute(statement)
 
 
 def _pieces(result: Any, url: str) -> Iterator[list[Row]]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from ..errors import NotFound, SourceFailed
+from ..errors import ExportError, NotFound, SourceFailed
 from ..registry import BatchStream, Surroundings
 from ..spec import UploadSource
+from .layouts import plain
 
 
 def open_upload(source: UploadSource, here: Surroundings) -> BatchStream:
@@ -23,16 +24,21 @@ def open_upload(source: UploadSource, here: Surroundings) -> BatchStream:
         raise NotFound(
             f"The upload {source.id} is gone.", hint="Send the data again.", field="source.id"
         ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        # an empty file cannot be mapped
+        raise _unreadable(source.id, error) from None
     try:
         reader = pa.ipc.open_stream(mapped)
     except (pa.ArrowInvalid, OSError) as error:
         mapped.close()
         raise _unreadable(source.id, error) from None
-    return BatchStream(
-        schema=reader.schema,
-        batches=_batches(reader, source.id),
-        total_rows=stated_rows(reader.schema),
-        close=mapped.close,
+    return plain(
+        BatchStream(
+            schema=reader.schema,
+            batches=_batches(reader, mapped, source.id),
+            total_rows=stated_rows(reader.schema),
+            close=mapped.close,
+        )
     )
 
 
@@ -46,20 +52,36 @@ def stated_rows(schema: pa.Schema) -> int | None:
     return int(stated) if stated is not None and stated.isdigit() else None
 
 
-def _batches(reader: pa.RecordBatchReader, upload: str) -> Iterator[pa.RecordBatch]:
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(upload, error) from None
+def _batches(
+    reader: pa.RecordBatchReader, mapped: pa.MemoryMappedFile, upload: str
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from whole(reader, mapped)
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, ExportError):
+            raise
+        raise _unreadable(upload, error) from None
+
+
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+"""What every IPC stream ends with (Arrow columnar format, "IPC Streaming Format")."""
+
+
+def whole(reader: pa.RecordBatchReader, mapped: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    """Yield the stream's batches. Raises ``pa.ArrowInvalid`` when its end is missing, which
+    PyArrow takes for an end where the cut is between two batches."""
+    end_of_batches = mapped.tell()
+    for batch in reader:
+        end_of_batches = mapped.tell()
         yield batch
+    mapped.seek(end_of_batches)
+    if mapped.read(len(END_OF_STREAM)) != END_OF_STREAM:
+        raise pa.ArrowInvalid("its end is missing")
 
 
 def _unreadable(upload: str, error: Exception) -> SourceFailed:
-    first = str(error).split("\n", 1)[0]
+    first = str(error).split("\n", 1)[0].rstrip(".")
     return SourceFailed(
-        f"The upload {upload} is not a whole Arrow IPC stream: {first}",
+        f"The upload {upload} is not a whole Arrow IPC stream: {first}.",
         hint="Send the data again.",
     )

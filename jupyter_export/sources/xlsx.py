@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from ..errors import SourceFailed
 from ..registry import BatchStream, missing
@@ -25,23 +26,54 @@ def open_workbook(path: Path) -> BatchStream:
         raise missing(error.name, "Reading an Excel workbook") from error
     try:
         book: Any = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, OSError, KeyError, ValueError) as error:
+    except (BadZipFile, InvalidFileException, OSError, KeyError, ValueError) as error:
         raise SourceFailed(f"“{path.name}” is not an Excel workbook.") from error
-    rows = book.worksheets[0].iter_rows(values_only=True)
-    head = next(rows, None)
-    if head is None:
+    sheet = next(iter(book.worksheets), None)
+    if sheet is None:
+        book.close()
+        raise SourceFailed(f"“{path.name}” has no worksheet.")
+    # a sheet may state a wrong size, and what lies outside would not be read
+    sheet.reset_dimensions()
+    rows = map(_trimmed, sheet.iter_rows(values_only=True))
+    head = next(rows, ())
+    if not head:
         book.close()
         raise SourceFailed(f"The first sheet of “{path.name}” is empty.")
-    names = [str(name) if name is not None else f"column {i + 1}" for i, name in enumerate(head)]
     sample = list(islice(rows, _SAMPLE))
-    schema = schema_of(names, sample)
+    width = max(map(len, (head, *sample)))
+    names = [
+        f"column {i + 1}" if name is None else str(name)
+        for i, name in enumerate(_wide(head, width))
+    ]
+    schema = schema_of(names, [_wide(row, width) for row in sample])
     return BatchStream(
         schema=schema,
-        batches=batches_of(schema, chain([sample], _pieces(rows))),
+        batches=batches_of(schema, _pieces(chain(sample, rows), width, path.name)),
         close=book.close,
     )
 
 
-def _pieces(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _trimmed(row: Row) -> Row:
+    """Without the empty cells at the end, of which sheets have any number."""
+    last = len(row)
+    while last and row[last - 1] is None:
+        last -= 1
+    return row[:last]
+
+
+def _wide(row: Row, width: int) -> Row:
+    return [*row, *[None] * (width - len(row))]
+
+
+def _pieces(rows: Iterator[Row], width: int, name: str) -> Iterator[list[Row]]:
+    line = 1
     while piece := list(islice(rows, _ROWS)):
-        yield piece
+        for row in piece:
+            line += 1
+            if len(row) > width:
+                raise SourceFailed(
+                    f"Row {line:,} of “{name}” has {len(row)} cells, and the first rows have "
+                    f"{width}.",
+                    hint="Give every column a name in the first row.",
+                )
+        yield [_wide(row, width) for row in piece]

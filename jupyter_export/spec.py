@@ -201,7 +201,7 @@ class Dataset(Model):
     source: Source
     where: Where | Expression | None = None
     columns: Columns = Field(default_factory=Columns)
-    limit: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Field(ge=0, strict=True)] | None = None
 
     @field_validator("where", mode="before")
     @classmethod

@@ -273,7 +273,9 @@ def _parse(text: str, names: Sequence[str], dataset: str) -> Condition:
         found = [
             part.name if part.name in shown else folded.get(part.name.casefold()) for part in parts
         ]
-        if len(parts) > 1 and found[0] is None and parts[0].name in (dataset, "source"):
+        qualified = len(parts) > 1 and parts[0].name in (dataset, "source")
+        # as in SQL, table.column comes before column.field
+        if qualified and (found[1] is not None or found[0] is None):
             parts[0].pop()
             parts, found = parts[1:], found[1:]
         # what follows the first part is a field of a struct

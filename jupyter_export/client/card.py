@@ -323,6 +323,6 @@ font:12px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
 .jx-card code{font-family:var(--jp-code-font-family,ui-monospace,monospace);color:inherit;
 background:transparent}
 .jx-card table{border-collapse:collapse;font-size:12px;width:100%}
-.jx-card th,.jx-card td{padding:2px 8px;text-align:left;border-bottom:1px solid var(--jx-line)}
-.jx-card td.jx-end,.jx-card th.jx-end{text-align:right}
+.jx-card table th,.jx-card table td{padding:2px 8px;text-align:left;
+border-bottom:1px solid var(--jx-line)}
 </style>"""

@@ -13,9 +13,9 @@ import json
 import logging
 import os
 import queue
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -212,8 +212,9 @@ def warm_up(run: Run) -> None:
     """
     import pyarrow as pa
 
-    with tempfile.TemporaryDirectory(prefix="warm-", dir=Path.cwd()) as folder:
-        place = Path(folder)
+    place = warm_folder(Path.cwd(), os.getpid())
+    place.mkdir()
+    try:
         here = Surroundings(
             root=place,
             target=place / "warm.csv",
@@ -228,6 +229,13 @@ def warm_up(run: Run) -> None:
             stream.write_batch(pa.record_batch([[1], ["a"]], schema=schema))
         for _ in run(parse({"source": {"type": "upload", "id": "warm"}}), here):
             pass
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def warm_folder(folder: Path, pid: int) -> Path:
+    """Return where a worker warms up; its parent removes what one that was killed has left."""
+    return folder / f"warm-{pid}"
 
 
 def main(arguments: list[str]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from typing import IO, Any, TypeAlias
 
 import jupyter_export
 
-from .worker import DEFAULT_RUN
+from .worker import DEFAULT_RUN, warm_folder
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class WorkerProcess:
         self.broken = False
         self.idle_since = time.monotonic()
         self._on_message = on_message
+        self._folder = folder
         package = Path(jupyter_export.__file__)
         command = [sys.executable, "-c", BOOTSTRAP, str(package), str(package.parent)]
         self._process = subprocess.Popen(
@@ -149,6 +151,7 @@ class WorkerProcess:
             self._process.kill()
             code = self._process.wait()
         self.retire()
+        shutil.rmtree(warm_folder(self._folder, self.pid), ignore_errors=True)
         self._on_message(self, {"exited": code})
 
     def _log(self) -> None:

@@ -210,6 +210,8 @@ class ExportMagics(Magics):
     def display_job(self, job: Job) -> None:
         """Display a job that is a cell's value; not a second time in the cell that started it."""
         if self._shown == (id(job), self.shell.execution_count):
+            if not live.has_front_end(self.shell):
+                print(job.path or job.title)  # A terminal has written its Out[n] already.
             return
         with suppress(ExportError):
             job.refresh()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .. import engine
-from ..errors import ExportError, Forbidden, InvalidSpec, NotFound, SourceFailed
+from ..errors import ExportError, Forbidden, InvalidSpec, NotFound, QueryFailed, SourceFailed
 from ..registry import BatchStream, Surroundings, interrupting, split_ending
 from ..spec import FileSource
 from .layouts import plain
@@ -44,9 +44,9 @@ def open_file(source: FileSource, here: Surroundings) -> BatchStream:
     try:
         return opener(path, here)
     except ExportError as error:
-        if isinstance(error, SourceFailed | NotFound):
-            raise
-        raise _unreadable(path, error) from error
+        if isinstance(error, QueryFailed):
+            raise _unreadable(path, error) from error
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -70,6 +70,7 @@ def _inside(given: str, here: Surroundings) -> Path:
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
     first = str(error).strip().split("\n", 1)[0].removeprefix("The query failed: ").rstrip(".")
+    first = first.replace(str(path), path.name)
     return SourceFailed(
         f"“{path.name}” cannot be read as {split_ending(path.name)[1].lstrip('.')}: {first}.",
         field="source.path",
@@ -131,10 +132,17 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
     _, ending, _ = split_ending(path.name)
     if ending == ".csv" or ending == ".tsv":
         # the whole file decides a type, so that a late text does not break the run half way
-        call = f"read_csv({engine.literal(str(path))}, sample_size = -1)"
+        # left to itself the sniffer skips lines that look like a title or a comment: rows lost
+        call = (
+            f"read_csv({engine.literal(str(path))}, sample_size = -1, skip = 0, comment = '', "
+            "hive_partitioning = false)"
+        )
     else:
         shape = "newline_delimited" if ending in (".jsonl", ".ndjson") else "auto"
-        call = f"read_json({engine.literal(str(path))}, format = '{shape}', sample_size = -1)"
+        call = (
+            f"read_json({engine.literal(str(path))}, format = '{shape}', sample_size = -1, "
+            "hive_partitioning = false)"
+        )
     stack = ExitStack()
     try:
         connection = stack.enter_context(
@@ -146,7 +154,7 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
             )
         )
         # the whole file is looked at for its types here
-        with interrupting(here.cancelled, connection.interrupt):
+        with interrupting(here.cancelled, connection.interrupt), engine.translated():
             reader = connection.sql(f"SELECT * FROM {call}").to_arrow_reader(_ROWS)
     except BaseException:
         stack.close()
@@ -160,8 +168,11 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
 
 
 def _translated(path: Path, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    with engine.translated():
-        yield from _guarded(path, iter(reader))
+    try:
+        with engine.translated():
+            yield from _guarded(path, iter(reader))
+    except QueryFailed as error:
+        raise _unreadable(path, error) from error
 
 
 def _xlsx(path: Path, here: Surroundings) -> BatchStream:

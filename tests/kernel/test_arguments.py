@@ -1,0 +1,65 @@
+"""The line of ``%export``."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from jupyter_export.errors import InvalidRequest
+from jupyter_export.magic.arguments import parse, split, unquoted
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("df x.csv", ["df", "x.csv"]),
+        ('df "my file.csv"', ["df", "my file.csv"]),
+        ("df 'my file.csv'", ["df", "my file.csv"]),
+        ('df.query("x>1") x.csv', ['df.query("x>1")', "x.csv"]),
+        ('df.query("x > 1") x.csv', ['df.query("x > 1")', "x.csv"]),
+        ('df[["a", "b"]] x.csv', ['df[["a", "b"]]', "x.csv"]),
+        ("  df   x.csv  ", ["df", "x.csv"]),
+        ("", []),
+    ],
+)
+def test_words_are_split_outside_quotes_and_brackets(line: str, words: list[str]) -> None:
+    found = list(split(line))
+    assert [word.raw if "(" in word or "[" in word else str(word) for word in found] == words
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash separates folders there")
+def test_a_backslash_escapes_a_blank() -> None:
+    assert [str(word) for word in split(r"df my\ file.csv")] == ["df", "my file.csv"]
+
+
+def test_every_flag() -> None:
+    found = parse(
+        'df --format csv x.out --compress gzip --replace --columns "a, b" --where "a > 1" '
+        "--limit 1,000 --option delimiter=; --option header=false --option null-text=NA "
+        "--name n --no-wait"
+    )
+    assert [unquoted(word) for word in found.words] == ["df", "x.out"]
+    assert (found.format, found.compress, found.replace) == ("csv", "gzip", True)
+    assert (found.columns, found.where, found.limit) == (("a", "b"), "a > 1", 1000)
+    assert found.options == {"delimiter": ";", "header": False, "null_text": "NA"}
+    assert (found.name, found.wait) == ("n", False)
+    assert parse("df").wait
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("df x.csv --replce", "“--replce” is not a flag of %export. Did you mean --replace?"),
+        ("df x.csv --colums=a", "Did you mean --columns?"),
+        ("df x.csv --limit many", "--limit: “many” is not a whole number."),
+        ("df x.csv --where", "--where needs a value."),
+        ("df x.csv --option delimiter", "“delimiter” is not KEY=VALUE"),
+        ("df x.csv --replace=yes", "--replace takes no value."),
+        ("df 'x.csv", "has no end"),
+    ],
+)
+def test_faults_are_one_sentence_with_the_nearest_flag(line: str, said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse(line)
+    assert said in str(caught.value)

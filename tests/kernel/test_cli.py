@@ -1,0 +1,137 @@
+"""``jupyter export``: commands, answers and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from jupyter_export import cli
+from jupyter_export.client.find import SERVER, TOKEN
+
+from .conftest import SOURCE, Server
+
+
+@pytest.fixture(autouse=True)
+def data() -> None:
+    pd.DataFrame({"n": range(10), "text": ["x"] * 10}).to_csv("in.csv", index=False)
+
+
+def write(name: str, document: dict[str, Any]) -> str:
+    Path(name).write_text(json.dumps(document))
+    return name
+
+
+SPEC = {"source": {"type": "file", "path": "in.csv"}, "output": {"path": "out.jsonl"}}
+
+
+def test_run_writes_the_file_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", write("spec.json", SPEC)]) == cli.DONE
+    shown = capsys.readouterr()
+    assert "● out.jsonl · 10 rows" in shown.out
+    assert str(Path("out.jsonl").resolve()) in shown.out
+    assert shown.err == ""
+    assert Path("out.jsonl").read_text().count("\n") == 10
+
+
+def test_run_takes_yaml_a_path_and_answers_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("spec.yaml").write_text(
+        "source: {type: file, path: in.csv}\nwhere: n > 4\nformat: {type: csv, delimiter: ';'}\n"
+    )
+    assert cli.main(["run", "spec.yaml", "--path", "out.txt", "--json"]) == cli.DONE
+    job = json.loads(capsys.readouterr().out)
+    assert (job["status"], job["result"]["rows"]) == ("completed", 5)
+    assert cli.main(["run", "spec.yaml", "--path", "out.txt"]) == cli.WRONG
+    assert "exists" in capsys.readouterr().err
+    assert cli.main(["run", "spec.yaml", "--path", "out.txt", "--replace"]) == cli.DONE
+
+
+def test_jobs_show_cancel_and_download(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["jobs"]) == cli.DONE
+    assert "There are no exports yet." in capsys.readouterr().out
+    cli.main(["run", write("spec.json", SPEC), "--json"])
+    job = json.loads(capsys.readouterr().out)
+    assert cli.main(["jobs", "--status", "completed"]) == cli.DONE
+    assert job["id"] in capsys.readouterr().out
+    for command in ("show", "cancel"):
+        assert cli.main([command, job["id"]]) == cli.DONE
+        assert "● out.jsonl" in capsys.readouterr().out
+    assert cli.main(["download", job["id"], str(tmp_path)]) == cli.DONE
+    assert (tmp_path / "out.jsonl").read_bytes() == Path("out.jsonl").read_bytes()
+
+
+def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["formats"]) == cli.DONE
+    assert "parquet" in capsys.readouterr().out
+    assert cli.main(["formats", "--json"]) == cli.DONE
+    assert json.loads(capsys.readouterr().out)["formats"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], cli.WRONG, "No command is given."),
+        (["rnu"], cli.WRONG, "Did you mean run?"),
+        (["run"], cli.WRONG, "SPEC"),
+        (["run", "spec.json", "--pth", "x"], cli.WRONG, "--pth"),
+        (["run", "nothing.json"], cli.WRONG, "There is no file “nothing.json”."),
+        (["run", "bad.json"], cli.WRONG, "not valid JSON"),
+        (["run", "bad.yaml"], cli.WRONG, "not valid YAML at line"),
+        (["run", "field.json"], cli.WRONG, "Did you mean compression?"),
+        (["run", "spec.json", "--no-wait"], cli.WRONG, "--no-wait needs --server."),
+        (["run", "column.json"], cli.FAILED, "nope"),
+        (["show", "123"], cli.WRONG, "123"),
+        (["jobs", "--status", "complete"], cli.WRONG, "completed"),
+        (["jobs", "--server", "http://127.0.0.1:9/"], cli.FAILED, "does not answer"),
+        (["jobs", "--server", "ftp://x"], cli.WRONG, "not the address of a server"),
+    ],
+)
+def test_faults_are_one_sentence_and_an_exit_code(
+    words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("spec.json", SPEC)
+    write("field.json", {**SPEC, "compresion": "gzip"})
+    write("column.json", {**SPEC, "where": "nope > 1"})
+    Path("bad.json").write_text("{")
+    Path("bad.yaml").write_text("a: [1,\nb: {")
+    assert cli.main(words) == code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+
+
+def test_through_a_server(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (server.root / "in.csv").write_text("n\n1\n2\n")
+    monkeypatch.setenv(SERVER, server.url)
+    monkeypatch.setenv(TOKEN, server.token)
+    spec = write("spec.json", SPEC)
+    words = ["run", spec, "--path", "cli/out.jsonl", "--replace", "--no-wait", "--json"]
+    assert cli.main(words) == cli.DONE
+    job = json.loads(capsys.readouterr().out)
+    assert cli.main(["run", spec, "--path", "cli/two.jsonl", "--replace"]) == cli.DONE
+    assert "two.jsonl · 2 rows" in capsys.readouterr().out
+    assert cli.main(["show", job["id"]]) == cli.DONE
+    assert (server.root / "cli" / "two.jsonl").exists()
+
+
+def test_as_a_process() -> None:
+    write("spec.json", SPEC)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "jupyter_export.cli", "run", "-", "--json"],
+        input=json.dumps(SPEC),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["status"] == "completed"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_export.engine import return_memory
 from jupyter_export.pipeline import Result, run
 from jupyter_export.registry import Surroundings
 from jupyter_export.spec import parse
@@ -41,6 +42,8 @@ def export(upload: str, file_format: str, uploads: Path, output: Path) -> Callab
         uploads=uploads,
         scratch=scratch,
     )
+
+    return_memory()
 
     def call() -> Result:
         scratch.mkdir(exist_ok=True)

@@ -370,7 +370,9 @@ def _path_in(document: Any, location: tuple[int | str, ...]) -> str:
 
 def _first_sentence(error: ValidationError, document: Mapping[str, Any]) -> InvalidSpec:
     """Say the first of pydantic's findings in one sentence of our own."""
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # a misspelt name is the reason why the right one is missing
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = _path_in(document, first["loc"]) or None
     kind = first["type"]
     if kind == "extra_forbidden":

@@ -79,11 +79,12 @@ class _IpcCounter(RowCounter):
         self._options = options
 
     def finish(self, path: Path) -> int:
+        one_column = pa.ipc.IpcReadOptions(included_fields=[0])
         with pa.memory_map(str(path)) as mapped:
             if self._options.structure == "file":
-                with pa.ipc.open_file(mapped) as file:
-                    return int(file.count_rows())
-            with pa.ipc.open_stream(mapped) as stream:
+                with pa.ipc.open_file(mapped, options=one_column) as file:
+                    return sum(file.get_batch(i).num_rows for i in range(file.num_record_batches))
+            with pa.ipc.open_stream(mapped, options=one_column) as stream:
                 return sum(batch.num_rows for batch in stream)
 
 

@@ -105,7 +105,7 @@ def _head(schema: pa.Schema, options: CsvOptions) -> bytes:
     names = pa.array(schema.names, pa.string())
     all_quoted = options.quote != "minimal"
     line = options.delimiter.join(
-        _quote(names, options, looked_at=True, always=all_quoted).to_pylist()
+        _quote(names, options, looked_at=True, always=all_quoted, alone=len(names) == 1).to_pylist()
     )
     return mark + (line + options.line_terminator).encode("utf-8")
 
@@ -117,7 +117,7 @@ def _rows(
     if alone and not options.null:
         _report_lone_nulls(batch, losses)
     columns = [
-        _cell(column, name, options, style, losses)
+        _cell(column, name, options, style, losses, alone)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     # two joins cost less than one with the delimiter as a column of its own
@@ -142,6 +142,7 @@ def _cell(
     options: CsvOptions,
     style: cells.Style,
     losses: LossLedger,
+    alone: bool,
 ) -> pa.Array:
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -149,7 +150,7 @@ def _cell(
             column = column.dictionary_decode()
             kind = column.type
         else:
-            words = _cell(column.dictionary, name, options, style, losses)
+            words = _cell(column.dictionary, name, options, style, losses, alone)
             return pc.take(words, column.indices)
     if isinstance(kind, pa.BaseExtensionType):
         column, kind = column.storage, column.storage.type
@@ -162,7 +163,7 @@ def _cell(
     shown = cells.text(column, name, style, losses)
     if not (looked_at or always):
         return shown
-    return _quote(shown, options, looked_at=looked_at, always=always)
+    return _quote(shown, options, looked_at=looked_at, always=always, alone=alone)
 
 
 def _report_lone_nulls(batch: pa.RecordBatch, losses: LossLedger) -> None:
@@ -185,7 +186,9 @@ def _report_lone_nulls(batch: pa.RecordBatch, losses: LossLedger) -> None:
         )
 
 
-def _quote(shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: bool) -> pa.Array:
+def _quote(
+    shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: bool, alone: bool
+) -> pa.Array:
     """Put quotes around the cells that need them (RFC 4180, section 2), or around all."""
     mark = options.quote_char
     if always:
@@ -196,7 +199,8 @@ def _quote(shown: pa.Array, options: CsvOptions, *, looked_at: bool, always: boo
     if options.null:
         same = pc.equal(shown, options.null)
         needing = same if needing is None else pc.or_(needing, same)
-    elif _has_empty(shown):
+    # a lone empty text would be an empty line, which is no row to most readers
+    if (alone or not options.null) and _has_empty(shown):
         empty = pc.equal(shown, "")
         needing = empty if needing is None else pc.or_(needing, empty)
     if needing is None:

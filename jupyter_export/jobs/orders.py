@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..pipeline import Surroundings
+from ..registry import Surroundings
 from ..spec import parse
 from . import connections
 from .files import scratch_of

@@ -36,7 +36,7 @@ def open_upload(source: UploadSource, here: Surroundings) -> BatchStream:
         BatchStream(
             schema=reader.schema,
             batches=_batches(reader, mapped, source.id),
-            total_rows=stated_rows(reader.schema),
+            total_rows=_total_rows(reader.schema, mapped),
             close=mapped.close,
         )
     )
@@ -46,10 +46,22 @@ ROWS_KEY = b"jupyter_export.rows"
 """Schema metadata in which the sender may state the number of rows, for progress only."""
 
 
-def stated_rows(schema: pa.Schema) -> int | None:
-    """Return the number of rows that the sender stated in the schema's metadata, if any."""
+def _total_rows(schema: pa.Schema, mapped: pa.MemoryMappedFile) -> int | None:
+    """Return what the sender stated, else count: of mapped batches, one column's headers."""
     stated = (schema.metadata or {}).get(ROWS_KEY)
-    return int(stated) if stated is not None and stated.isdigit() else None
+    if stated is not None and stated.isdigit():
+        return int(stated)
+    here = mapped.tell()
+    mapped.seek(0)
+    try:
+        options = pa.ipc.IpcReadOptions(included_fields=[0])
+        stream = pa.ipc.open_stream(mapped, options=options)
+        return int(sum(batch.num_rows for batch in stream))
+    except (pa.ArrowInvalid, OSError):
+        # the run itself will say what is wrong with the stream
+        return None
+    finally:
+        mapped.seek(here)
 
 
 def _batches(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ..kernel.conftest import Server, jupyter_server
+from ..kernel.conftest import Server
 from .chromium import find_or_install
+from .notebook import jupyter_lab
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -21,16 +21,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """JupyterLab with folders of its own, and nothing that pops up."""
-    home = tmp_path_factory.mktemp("lab")
-    settings = home / "config" / "labconfig"
-    settings.mkdir(parents=True)
-    announcements = "@jupyterlab/apputils-extension:announcements"
-    page_config = {"disabledExtensions": {announcements: True}}
-    (settings / "page_config.json").write_text(json.dumps(page_config))
-    with jupyter_server(
-        home, "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", command="lab"
-    ) as running:
+    with jupyter_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import Locator, Page
 
-from ..kernel.conftest import Server
+from ..kernel.conftest import Server, jupyter_server
 
 KERNEL_IS_IDLE = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.context?.sessionContext;
   const kernel = context?.session?.kernel;
   return context?.isReady && kernel?.connectionStatus === 'connected' && kernel?.status === 'idle';
 }"""
+
+
+@contextmanager
+def jupyter_lab(home: Path) -> Iterator[Server]:
+    """Start a JupyterLab with folders of its own, in which nothing pops up."""
+    settings = home / "config" / "labconfig"
+    settings.mkdir(parents=True)
+    announcements = "@jupyterlab/apputils-extension:announcements"
+    page_config = {"disabledExtensions": {announcements: True}}
+    (settings / "page_config.json").write_text(json.dumps(page_config))
+    with jupyter_server(home, "--LabApp.expose_app_in_browser=True", command="lab") as running:
+        yield running
 
 
 def write_notebook(folder: Path, name: str, *cells: str) -> None:
@@ -31,9 +46,7 @@ class NotebookPage:
     def __init__(self, page: Page, server: Server, name: str) -> None:
         self.page = page
         workspace = name.removesuffix(".ipynb")
-        page.goto(
-            f"{server.url}lab/workspaces/{workspace}/tree/{name}?token={server.token}&reset"
-        )
+        page.goto(f"{server.url}lab/workspaces/{workspace}/tree/{name}?token={server.token}&reset")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
         # the toolbar says idle before the kernel's socket is open, and a key would be lost
         page.wait_for_function(KERNEL_IS_IDLE)

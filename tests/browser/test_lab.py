@@ -87,9 +87,7 @@ def test_an_export_without_waiting_is_cancelled_by_its_button(lab: Server, page:
 
     output.locator(".jupyter-export-cancel").click()
 
-    expect(output.locator(".jx-card")).to_have_attribute(
-        "data-jupyter-export-status", "cancelled"
-    )
+    expect(output.locator(".jx-card")).to_have_attribute("data-jupyter-export-status", "cancelled")
     expect(panel.locator(".jp-Export-job", has_text="never")).to_have_attribute(
         "data-status", "cancelled"
     )
@@ -109,9 +107,7 @@ def test_the_sidebar_cancels_what_a_cell_waits_for(lab: Server, page: Page) -> N
     row.locator(".jp-Export-cancel").click()
 
     expect(row).to_have_attribute("data-status", "cancelled")
-    expect(output.locator(".jx-card")).to_have_attribute(
-        "data-jupyter-export-status", "cancelled"
-    )
+    expect(output.locator(".jx-card")).to_have_attribute("data-jupyter-export-status", "cancelled")
     assert not (lab.root / "halted.jsonl").exists()
 
 

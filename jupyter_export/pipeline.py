@@ -46,7 +46,9 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
     with _explained(here), ExitStack() as stack:
         dataset = _only_dataset(spec)
         chosen, compression, _ = registry.format_for(spec, here.target.name)
-        options = registry.check_options(chosen, spec.format.options if spec.format else {})
+        options = registry.check_options(
+            chosen, spec.format.options if spec.format else {}, here.target.name
+        )
         meter = _Meter()
         yield meter.progress("reading")
         stream = registry.source(dataset.source.type)(dataset.source, here)

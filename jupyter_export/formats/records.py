@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..registry import Bytes, Chunk, FormatOptions, LossLedger, RowCounter
-from . import cells
+from . import cells, tokens
 from .batches import even, in_order, peeked, windows
 
 
@@ -83,7 +83,7 @@ def _with_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger) -
 def _without_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger) -> list[Any]:
     members = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        token = cells.json(column, name, style, losses)
+        token = tokens.json(column, name, style, losses)
         members.append(pc.binary_join_element_wise("," + _key(name), token, ""))
     # not null_handling="skip": Arrow loses a row there when all its members are null
     joined = pc.binary_join_element_wise(*members, "", null_handling="replace", null_replacement="")
@@ -96,9 +96,9 @@ def _token(column: pa.Array, name: str, style: cells.Style, losses: LossLedger) 
     kind = column.type
     quoted = pa.types.is_string(kind) or pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     if not quoted or column.null_count:
-        return [cells.json(column, name, style, losses)]
+        return [tokens.json(column, name, style, losses)]
     shown = cells.text(column, name, style, losses)
-    return ['"', cells.escaped(shown) if pa.types.is_string(kind) else shown, '"']
+    return ['"', tokens.escaped(shown) if pa.types.is_string(kind) else shown, '"']
 
 
 def _key(name: str) -> str:

@@ -40,7 +40,7 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
         raise InvalidSpec("The name holds a NUL character.", hint="Leave it out.", field="name")
     name = Path(spec.output.path).name if spec.output.path is not None else None
     chosen, _, ending = registry.format_for(spec, name)
-    registry.check_options(chosen, spec.format.options if spec.format else {})
+    registry.check_options(chosen, spec.format.options if spec.format else {}, name)
     connections.check(spec, settings.connections)
     for index, dataset in enumerate(spec.datasets):
         if isinstance(dataset.source, FileSource):

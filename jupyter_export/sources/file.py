@@ -5,6 +5,7 @@ Parquet and Arrow are read as they are; CSV and JSON through the engine, which f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -127,6 +128,11 @@ def _arrow(path: Path, here: Surroundings) -> BatchStream:
     )
 
 
+def _one_file(path: Path) -> str:
+    """Return the path as SQL, its ``*``, ``?`` and ``[`` meant as they stand."""
+    return engine.literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
 def _count_rows(mapped: pa.MemoryMappedFile) -> int:
     """Look at one column of each batch: the file is mapped, so nothing else is read."""
     file = pa.ipc.open_file(mapped, options=pa.ipc.IpcReadOptions(included_fields=[0]))
@@ -140,13 +146,13 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
         # the whole file decides a type, so that a late text does not break the run half way
         # left to itself the sniffer skips lines that look like a title or a comment: rows lost
         call = (
-            f"read_csv({engine.literal(str(path))}, sample_size = -1, skip = 0, comment = '', "
-            "hive_partitioning = false)"
+            f"read_csv({_one_file(path)}, sample_size = -1, skip = 0, comment = '', "
+            "allow_quoted_nulls = false, hive_partitioning = false)"
         )
     else:
         shape = "newline_delimited" if ending in (".jsonl", ".ndjson") else "auto"
         call = (
-            f"read_json({engine.literal(str(path))}, format = '{shape}', sample_size = -1, "
+            f"read_json({_one_file(path)}, format = '{shape}', sample_size = -1, "
             "hive_partitioning = false)"
         )
     stack = ExitStack()

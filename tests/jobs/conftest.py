@@ -95,9 +95,12 @@ def misbehaving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def worker_processes(parent: int | None = None) -> list[psutil.Process]:
-    """Return the workers among the children of a process (this one), dead but unreaped too."""
+    """Return the workers among the children of a process (this one), dead but unreaped too.
+
+    Children only: a server that another test keeps running has workers of its own.
+    """
     try:
-        children = psutil.Process(parent).children(recursive=True)
+        children = psutil.Process(parent).children()
     except psutil.NoSuchProcess:
         return []
     return [child for child in children if is_worker(child)]

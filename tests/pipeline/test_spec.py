@@ -1,0 +1,170 @@
+"""The document: what is wrong with it is said in one sentence, with the field and the nearest."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_export.errors import InvalidSpec
+from jupyter_export.spec import ExportSpec, parse, seconds
+
+SOURCE = {"type": "upload", "id": "abc"}
+
+
+def deep(levels: int) -> Any:
+    where: Any = {"column": "a", "op": "is_null"}
+    for _ in range(levels):
+        where = {"not": where}
+    return where
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "words"),
+    [
+        ("{", None, "not valid JSON"),
+        (b"\xff", None, "not valid JSON"),
+        ("[" * 100_000, None, "not valid JSON"),
+        ([], None, "not a JSON object"),
+        (None, None, "not a JSON object"),
+        ({}, "datasets", "names no data"),
+        ({"datasets": []}, "datasets", "at least 1"),
+        ({"datasets": [{}]}, "datasets[0].source", "missing"),
+        ({"source": {}}, "datasets[0].source", "no “type”"),
+        ({"source": {"type": "uplaod"}}, "datasets[0].source", "Did you mean upload?"),
+        ({"source": {"type": "upload"}}, "datasets[0].source.id", "missing"),
+        ({"source": {"type": "upload", "id": "../x"}}, "datasets[0].source.id", "pattern"),
+        ({"source": SOURCE, "datasets": []}, "source", "beside “datasets”"),
+        ({"source": SOURCE, "formt": "csv"}, "formt", "Did you mean format?"),
+        ({"source": {**SOURCE, "idd": 1}}, "datasets[0].source.idd", "Did you mean id?"),
+        ({"source": SOURCE, "columns": {"inclde": []}}, "datasets[0].columns.inclde", "include"),
+        ({"source": SOURCE, "output": {"if_exists": "rplace"}}, "output.if_exists", "replace?"),
+        ({"source": SOURCE, "on_loss": "eror"}, "on_loss", "Did you mean error?"),
+        ({"source": SOURCE, "compression": "gzp"}, "compression", "Did you mean gzip?"),
+        ({"source": SOURCE, "limit": -1}, "datasets[0].limit", "greater than or equal"),
+        ({"source": SOURCE, "limit": True}, "datasets[0].limit", "integer"),
+        ({"source": SOURCE, "limit": "many"}, "datasets[0].limit", "integer"),
+        ({"source": SOURCE, "sort": [{"column": "a"}]}, "sort", "cannot be run by this version"),
+        ({"source": SOURCE, "where": deep(60)}, "datasets[0].where", "nested deeper"),
+        ({"source": SOURCE, "retention": {"expires_after": "1 week"}}, "retention.expires_after",
+         "24h"),
+        ({"datasets": [{"source": SOURCE}, {"source": SOURCE}]}, None, "two datasets"),
+        ({"source": SOURCE, "where": {"column": "a", "op": "lke", "value": "x"}},
+         "datasets[0].where.op", "Did you mean like?"),
+        ({"source": SOURCE, "where": {"column": "a", "op": "in", "value": []}},
+         "datasets[0].where", "at least one value"),
+        ({"source": SOURCE, "where": {"column": "a", "op": "is_null", "value": 1}},
+         "datasets[0].where", "takes no value"),
+        ({"source": SOURCE, "where": {"colum": "a", "op": "is_null"}}, None, "colum"),
+    ],
+)  # fmt: skip
+def test_a_bad_document(document: Any, field: str | None, words: str) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        parse(document)
+    said = str(caught.value)
+    assert words in said, said
+    assert "\n" not in said
+    assert "pydantic" not in said
+    if field is not None:
+        assert caught.value.field == field
+
+
+_scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)
+)
+_WORDS = [
+    *("name", "datasets", "source", "where", "columns", "limit", "format", "compression"),
+    *("output", "retention", "on_loss", "type", "id", "path", "connection", "query", "params"),
+    *("table", "schema", "column", "op", "value", "and", "or", "not", "include", "exclude"),
+    *("rename", "order", "if_exists", "expires_after", "delete_after_download", "sort", "pivot"),
+]
+_VALUES = ["upload", "file", "table", "sql", "csv", "=", "in", "between", "gzip", "24h", "a"]
+_json = st.recursive(
+    st.one_of(_scalars, st.sampled_from(_VALUES)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.sampled_from(_WORDS), st.text(max_size=4)), inner, max_size=5),
+    ),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(_json, st.dictionaries(st.sampled_from(_WORDS), _json, max_size=6)))
+def test_whatever_comes_is_a_spec_or_one_error(document: Any) -> None:
+    for given_document in (document, json.dumps(document)):
+        with suppress(InvalidSpec):
+            spec = parse(given_document)
+            assert parse(spec.to_json()) == spec
+
+
+_comparison = st.one_of(
+    st.fixed_dictionaries({"column": st.text(min_size=1, max_size=5), "op": st.just("="),
+                           "value": _scalars}),
+    st.fixed_dictionaries({"column": st.just("a"), "op": st.sampled_from(["in", "not_in"]),
+                           "value": st.lists(_scalars, min_size=1, max_size=3)}),
+)  # fmt: skip
+_where = st.recursive(
+    _comparison,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries({"and": st.lists(inner, min_size=1, max_size=2)}),
+        st.fixed_dictionaries({"or": st.lists(inner, min_size=1, max_size=2)}),
+        st.fixed_dictionaries({"not": inner}),
+    ),
+    max_leaves=6,
+)
+_sources = st.sampled_from(
+    [
+        SOURCE,
+        {"type": "file", "path": "a.csv"},
+        {"type": "table", "connection": "c", "schema": "s", "table": "t"},
+        {"type": "sql", "connection": "c", "query": "SELECT :a", "params": {"a": [1, None]}},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"source": _sources},
+        optional={
+            "name": st.text(min_size=1, max_size=9),
+            "where": st.one_of(_where, st.text(min_size=1, max_size=9)),
+            "columns": st.fixed_dictionaries({"include": st.lists(st.just("a"), max_size=1)}),
+            "limit": st.one_of(st.none(), st.integers(0, 2**62)),
+            "format": st.sampled_from(["csv", {"type": "csv", "delimiter": ";", "x": [1]}]),
+            "compression": st.sampled_from(["none", "gzip", "zstd", "brotli", None]),
+            "output": st.sampled_from([{}, {"path": "x.csv", "if_exists": "rename"}]),
+            "retention": st.sampled_from([{}, {"expires_after": "7d"}]),
+            "on_loss": st.sampled_from(["ignore", "warn", "error"]),
+        },
+    )
+)
+def test_a_good_document_survives_the_way_there_and_back(document: Any) -> None:
+    spec = parse(document)
+    assert parse(spec.to_json()) == spec
+    assert parse(json.dumps(spec.to_json())) == spec
+    assert parse(spec) is spec
+    with pytest.raises(ValueError, match="frozen"):
+        spec.name = "other"  # type: ignore[misc]
+
+
+def test_true_is_no_number_in_a_condition() -> None:
+    for value in (True, 1, 1.0, "1"):
+        where = {"column": "a", "op": "=", "value": value}
+        kept = parse({"source": SOURCE, "where": where}).to_json()["datasets"][0]["where"]["value"]
+        assert (type(kept), kept) == (type(value), value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("15m", 900), ("24h", 86400),
+                                             ("7 d", 604800), ("0s", 0)])  # fmt: skip
+def test_durations(text: str, value: int) -> None:
+    assert seconds(text) == value
+
+
+def test_the_schema_of_the_document() -> None:
+    assert "datasets" in ExportSpec.model_json_schema()["required"]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_export.engine import return_memory
 from jupyter_export.pipeline import Result, run
 from jupyter_export.registry import Surroundings
 from jupyter_export.spec import parse
@@ -42,8 +41,6 @@ def export(upload: str, file_format: str, uploads: Path, output: Path) -> Callab
         uploads=uploads,
         scratch=scratch,
     )
-
-    return_memory()
 
     def call() -> Result:
         scratch.mkdir(exist_ok=True)

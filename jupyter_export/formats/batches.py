@@ -15,7 +15,7 @@ from ..registry import Bytes
 
 Out = TypeVar("Out")
 
-ROWS = 65_536
+ROWS = 32_768
 """Rows of one piece of text: large enough that Python's share vanishes, small enough to stay
 in memory many times over."""
 BYTES = 16 * 1024**2

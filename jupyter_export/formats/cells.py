@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ..errors import InvalidSpec, SourceFailed
 from ..registry import Loss, LossLedger
+from .floats import floats
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _UNITS = ("s", "ms", "us", "ns")
@@ -95,20 +96,6 @@ def text(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Ar
     return nested
 
 
-def floats(column: pa.Array) -> pa.Array:
-    """Shortest text that reads back to the same number; a whole one keeps its ``.0``."""
-    if pa.types.is_float16(column.type):
-        column = pc.cast(column, pa.float32())
-    cells = pc.cast(column, pa.string())
-    if len(column) == column.null_count:
-        return cells
-    whole = pc.equal(pc.floor(column), column)
-    if pc.any(whole).as_py():
-        plain = pc.and_(whole, pc.less(pc.abs(column), 1e15))
-        cells = pc.if_else(plain, pc.binary_join_element_wise(cells, ".0", ""), cells)
-    return cells
-
-
 def decimals(column: pa.Array) -> pa.Array:
     """Arrow writes very small decimals with an exponent, which is fine for every reader."""
     return pc.cast(column, pa.string())
@@ -155,28 +142,41 @@ def _timestamps(column: pa.Array, name: str, style: Style) -> pa.Array:
     _check_years(naive.view(pa.int64()), _PER_SECOND[kind.unit], name)
     # the unit was chosen so that nothing is cut off here
     cells = pc.cast(pc.cast(naive, pa.timestamp(unit), safe=False), pa.string())
-    if style.separator != " ":
-        cells = _with_separator(cells, style.separator)
-    return cells if offset is None else pc.binary_join_element_wise(cells, offset, "")
+    if style.separator != " " or isinstance(offset, str):
+        cells = _finished(cells, style.separator, offset if isinstance(offset, str) else "")
+    if isinstance(offset, pa.Array):
+        cells = pc.binary_join_element_wise(cells, offset, "")
+    return cells
 
 
-def _with_separator(cells: pa.Array, separator: str) -> pa.Array:
-    """Every cell has the same length, so the eleventh byte of each is set in one stroke."""
+def _finished(cells: pa.Array, separator: str, ending: str) -> pa.Array:
+    """Set the eleventh byte of each cell and put ``ending`` behind it.
+
+    Every cell has the same length, so this is two strokes over a matrix of bytes.
+    """
     valid = len(cells) - cells.null_count
     if valid == 0:
         return cells
-    offsets = np.frombuffer(cells.buffers()[1], np.int32, len(cells) + 1, cells.offset * 4)
-    start, end = int(offsets[0]), int(offsets[-1])
-    data = np.frombuffer(cells.buffers()[2], np.uint8, end - start, start)
-    if (end - start) % valid:
-        return pc.binary_replace_slice(cells, 10, 11, separator)
-    marked = data.copy().reshape(valid, -1)
-    marked[:, 10] = ord(separator)
-    moved = pa.py_buffer(np.ascontiguousarray(offsets - start))
-    mask = None if cells.null_count == 0 else pc.is_valid(cells).buffers()[1]
-    return pa.Array.from_buffers(
-        pa.string(), len(cells), [mask, moved, pa.py_buffer(marked)], cells.null_count
-    )
+    data = payload(cells)
+    width = len(data) // valid
+    if width * valid != len(data):
+        return pc.binary_join_element_wise(
+            pc.binary_replace_slice(cells, 10, 11, separator), ending, ""
+        )
+    matrix = np.empty((valid, width + len(ending)), np.uint8)
+    matrix[:, :width] = data.reshape(valid, width)
+    matrix[:, 10] = ord(separator)
+    matrix[:, width:] = np.frombuffer(ending.encode("ascii"), np.uint8)
+    present = np.ones(len(cells), np.int32)
+    mask = None
+    if cells.null_count:
+        validity = pc.is_valid(cells)
+        mask = validity.buffers()[1]
+        present = validity.cast(pa.int8()).to_numpy(zero_copy_only=False).astype(np.int32)
+    offsets = np.zeros(len(cells) + 1, np.int32)
+    np.cumsum(present * (width + len(ending)), out=offsets[1:])
+    buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(matrix)]
+    return pa.Array.from_buffers(pa.string(), len(cells), buffers, cells.null_count)
 
 
 def _wall_clock(column: pa.Array, naive: pa.Array) -> tuple[pa.Array, pa.Array]:

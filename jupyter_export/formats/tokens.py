@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from ..errors import SourceFailed
 from ..registry import Loss, LossLedger
-from .cells import Style, decimals, floats, payload, rows_with, text
+from .cells import Style, decimals, payload, rows_with, text
+from .floats import floats
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps (RFC 8259, section 6)."""

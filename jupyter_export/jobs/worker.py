@@ -212,9 +212,6 @@ def warm_up(run: Run) -> None:
     """
     import pyarrow as pa
 
-    from ..engine import return_memory
-
-    return_memory()
     place = warm_folder(Path.cwd(), os.getpid())
     place.mkdir()
     try:

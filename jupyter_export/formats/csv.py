@@ -28,8 +28,10 @@ from ..registry import (
 )
 from . import cells, readback
 from .batches import even, in_order, peeked, windows
+from .coded import coded
 
 Quote = Literal["minimal", "all", "nonnumeric"]
+_BYTES_PER_QUOTE = 256
 _IN_NUMBERS = frozenset(" +-.:")
 """Delimiters and quotes that stand inside numbers and dates: such cells must be looked at too."""
 
@@ -117,18 +119,11 @@ def _rows(
     alone = batch.num_columns == 1
     if alone and not options.null:
         _report_lone_nulls(batch, losses)
+    last = batch.num_columns - 1
     columns = [
-        _cell(column, name, options, style, losses, alone)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        _cell(column, name, options, style, losses, alone, ends_row=i == last)
+        for i, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True))
     ]
-    # two joins cost less than one with the delimiter as a column of its own
-    columns[-1] = pc.binary_join_element_wise(
-        columns[-1],
-        options.line_terminator,
-        "",
-        null_handling="replace",
-        null_replacement=options.quote_char * 2 if alone and not options.null else options.null,
-    )
     if alone:
         return Chunk(cells.payload(columns[0]).data, batch.num_rows)
     joined = pc.binary_join_element_wise(
@@ -144,17 +139,46 @@ def _cell(
     style: cells.Style,
     losses: LossLedger,
     alone: bool,
+    *,
+    ends_row: bool,
+) -> pa.Array:
+    """Return the cells of a column, with the line's end behind them in the last one."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    few = coded(column)
+    if few is not None:
+        values, codes = few
+        # a null has no word that the line's end could stand behind
+        in_words = ends_row and not (values.null_count or codes.null_count)
+        words = _text(values, name, options, style, losses, alone)
+        shown = pc.take(_ended(words, options, alone) if in_words else words, codes)
+        return _ended(shown, options, alone) if ends_row and not in_words else shown
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    shown = _text(column, name, options, style, losses, alone)
+    return _ended(shown, options, alone) if ends_row else shown
+
+
+def _ended(shown: pa.Array, options: CsvOptions, alone: bool) -> pa.Array:
+    # this and a join with the delimiter between cost less than one join with both as columns
+    return pc.binary_join_element_wise(
+        shown,
+        options.line_terminator,
+        "",
+        null_handling="replace",
+        null_replacement=options.quote_char * 2 if alone and not options.null else options.null,
+    )
+
+
+def _text(
+    column: pa.Array,
+    name: str,
+    options: CsvOptions,
+    style: cells.Style,
+    losses: LossLedger,
+    alone: bool,
 ) -> pa.Array:
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        if len(column.dictionary) > len(column):
-            column = column.dictionary_decode()
-            kind = column.type
-        else:
-            words = _cell(column.dictionary, name, options, style, losses, alone)
-            return pc.take(words, column.indices)
-    if isinstance(kind, pa.BaseExtensionType):
-        column, kind = column.storage, column.storage.type
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     dated = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
     plain = numeric or dated or pa.types.is_boolean(kind)
@@ -244,15 +268,17 @@ class _LineCounter(RowCounter):
             if not self._inside:
                 self._lines += int(np.count_nonzero(ends))
             return
-        at = np.flatnonzero(ends)
-        if len(quotes) < len(at):
-            # the line ends between one quote and the next; every other stretch is outside
-            before = np.searchsorted(at, quotes)
-            stretches = np.diff(before, prepend=0, append=len(at))
-            self._lines += int(stretches[int(self._inside) :: 2].sum())
+        if len(quotes) * _BYTES_PER_QUOTE < len(seen):
+            # few quotes: all line ends, less those between a quote and its partner
+            bounds = [*([0] if self._inside else []), *quotes.tolist()]
+            if len(bounds) % 2:
+                bounds.append(len(seen))
+            self._lines += int(np.count_nonzero(ends))
+            for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+                self._lines -= int(np.count_nonzero(ends[start:stop]))
         else:
-            outside = (np.searchsorted(quotes, at) + self._inside) % 2 == 0
-            self._lines += int(np.count_nonzero(outside))
+            before = np.searchsorted(quotes, np.flatnonzero(ends))
+            self._lines += int(np.count_nonzero((before + self._inside) % 2 == 0))
         self._inside ^= bool(len(quotes) % 2)
 
     def finish(self, path: Path) -> int:

@@ -15,6 +15,7 @@ from pydantic import Field
 from ..registry import Bytes, Chunk, FormatOptions, LossLedger, RowCounter
 from . import cells, tokens
 from .batches import even, in_order, peeked, windows
+from .coded import coded
 
 
 class JsonOptions(FormatOptions):
@@ -75,8 +76,16 @@ def encode_records(
 def _with_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger) -> list[Any]:
     parts: list[Any] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        parts.append(("," if parts else "") + _key(name))
-        parts += _token(column, name, style, losses)
+        key = ("," if parts else "") + _key(name)
+        few = coded(column)
+        if few is not None:
+            words = pc.fill_null(tokens.plain(few[0], name, style, losses), "null")
+            words = pc.binary_join_element_wise(key, words, "")
+            shown = pc.take(words, few[1])
+            parts.append(pc.fill_null(shown, key + "null") if few[1].null_count else shown)
+        else:
+            parts.append(key)
+            parts += _token(column, name, style, losses)
     return parts
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from ..errors import SourceFailed
 from ..registry import Loss, LossLedger
 from .cells import Style, decimals, payload, rows_with, text
+from .coded import coded
 from .floats import floats
 
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -29,10 +30,19 @@ def json(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Ar
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return json(column.storage, name, style, losses)
+    few = coded(column)
+    if few is not None:
+        return pc.take(plain(few[0], name, style, losses), few[1])
+    return plain(column, name, style, losses)
+
+
+def plain(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa.Array:
+    """Return what ``json`` does, value by value."""
+    kind = column.type
     if pa.types.is_dictionary(kind):
-        if len(column.dictionary) > len(column):
-            return json(column.dictionary_decode(), name, style, losses)
-        return pc.take(json(column.dictionary, name, style, losses), column.indices)
+        return json(column.dictionary_decode(), name, style, losses)
+    if isinstance(kind, pa.BaseExtensionType):
+        return json(column.storage, name, style, losses)
     if pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return pc.cast(column, pa.string())
     if pa.types.is_integer(kind):

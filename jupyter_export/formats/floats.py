@@ -43,15 +43,19 @@ def _short(column: pa.Array) -> pa.Array | None:
     """Return the cells if no number has more than two digits behind the point, else None."""
     filled = pc.fill_null(column, 0.0) if column.null_count else column
     values = filled.to_numpy(zero_copy_only=False)
-    if not _has_two_digits(values[:_SAMPLE]):
+    if _hundredths(np.abs(values[:_SAMPLE])) is None:
         return None
     sizes = np.abs(values)
-    if not (sizes.max() < _LARGEST and _has_two_digits(values)):
+    hundredths = _hundredths(sizes)
+    if hundredths is None:
         return None
-    hundredths = np.rint(sizes * 100).astype(np.int64)
-    wholes = hundredths // 100
-    rest = (hundredths - wholes * 100).astype(np.int8)
-    parts: list[Any] = [pc.cast(pa.array(wholes), pa.string()), pc.take(_endings(), pa.array(rest))]
+    wholes = np.floor(sizes)
+    rest = (hundredths - wholes * 100.0).astype(np.int8)
+    narrow = np.int32 if sizes.max() < 2**31 else np.int64
+    parts: list[Any] = [
+        pc.cast(pa.array(wholes.astype(narrow)), pa.string()),
+        pc.take(_endings(), pa.array(rest)),
+    ]
     negative = np.signbit(values)
     if negative.any():
         parts.insert(0, pc.take(pa.array(["", "-"]), pa.array(negative.view(np.int8))))
@@ -61,10 +65,13 @@ def _short(column: pa.Array) -> pa.Array | None:
     return cells
 
 
-def _has_two_digits(values: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    # NaN and infinity differ from themselves here, which is the right answer
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool((np.rint(values * 100) / 100 == values).all() and np.isfinite(values).all())
+def _hundredths(sizes: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+    """Return a hundred times each number, whole, or None if one of them is not that."""
+    # a NaN or an infinity is not below the limit
+    if not sizes.max() < _LARGEST:
+        return None
+    hundredths = np.rint(sizes * 100.0)
+    return hundredths if np.array_equal(hundredths / 100.0, sizes) else None
 
 
 @cache

@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -47,7 +48,7 @@ class LocalSink:
         self.bytes = 0
         self._if_exists = if_exists
         self._compressor = compressor(compression)
-        self._hash = hashlib.sha256()
+        self._hash = _Hash()
         self._file: int | None = None
         self._flushed = 0
 
@@ -71,6 +72,7 @@ class LocalSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._hash.close()
         self._close()
         self.part.unlink(missing_ok=True)
 
@@ -141,6 +143,29 @@ class LocalSink:
             self._file = None
 
 
+class _Hash:
+    """SHA-256 on a thread of its own, beside the writing: neither waits for the other's bytes."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-export-hash")
+        self._latest: Future[None] | None = None
+
+    def update(self, data: Bytes) -> None:
+        """Take ``data``, which nobody may change any more, once what came before is done."""
+        if self._latest is not None:
+            self._latest.result()
+        self._latest = self._thread.submit(self._sum.update, data)
+
+    def hexdigest(self) -> str:
+        if self._latest is not None:
+            self._latest.result()
+        return self._sum.hexdigest()
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
 def free_names(target: Path) -> Iterator[Path]:
     """Yield ``target``, then ``name (1).ending``, ``name (2).ending``, … without end."""
     yield target
@@ -160,7 +185,7 @@ def already_there(target: Path) -> OutputExists:
 
 def explain(error: OSError, target: Path) -> ExportError:
     """Return our error for what the file system said."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DiskFull(
             f"The disk is full: “{target.name}” could not be written, and nothing was left of it.",
             hint="Free some space, or export to another disk.",

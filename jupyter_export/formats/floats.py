@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .coded import coded
+
 _SAMPLE = 256
 _LARGEST = 1e13
 """Below it a number with two digits behind the point has at most 15 digits, and a decimal of up to
@@ -49,20 +51,25 @@ def _short(column: pa.Array) -> pa.Array | None:
     hundredths = _hundredths(sizes)
     if hundredths is None:
         return None
-    wholes = np.floor(sizes)
-    rest = (hundredths - wholes * 100.0).astype(np.int8)
+    rest = (hundredths - np.floor(sizes) * 100.0).astype(np.int8)
     narrow = np.int32 if sizes.max() < 2**31 else np.int64
-    parts: list[Any] = [
-        pc.cast(pa.array(wholes.astype(narrow)), pa.string()),
-        pc.take(_endings(), pa.array(rest)),
-    ]
-    negative = np.signbit(values)
-    if negative.any():
-        parts.insert(0, pc.take(pa.array(["", "-"]), pa.array(negative.view(np.int8))))
-    cells = pc.binary_join_element_wise(*parts, "")
+    wholes = integers(pa.array(np.trunc(values).astype(narrow)))
+    # an integer has no -0
+    less_than_one = np.signbit(values) & (sizes < 1.0)
+    if less_than_one.any():
+        wholes = pc.if_else(pa.array(less_than_one), "-0", wholes)
+    cells = pc.binary_join_element_wise(wholes, pc.take(_endings(), pa.array(rest)), "")
     if column.null_count:
         cells = pc.if_else(pc.is_valid(column), cells, pa.scalar(None, pa.string()))
     return cells
+
+
+def integers(column: pa.Array) -> pa.Array:
+    """Return the cells of an integer column, nulls kept."""
+    few = coded(column)
+    if few is None:
+        return pc.cast(column, pa.string())
+    return pc.take(pc.cast(few[0], pa.string()), few[1])
 
 
 def _hundredths(sizes: np.ndarray[Any, np.dtype[np.float64]]) -> Any:

@@ -6,6 +6,7 @@ spill folder, and a locked configuration in which only the named files can be re
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,10 @@ def translated() -> Iterator[None]:
 def explain(error: BaseException) -> ExportError:
     """Return our error for one of DuckDB's."""
     text = str(error).strip()
-    first = text.split("\n", 1)[0]
+    # "Binder Error: " and the like name a part of the engine, not what is wrong
+    first = re.sub(r"^\w+( \w+)? Error: ", "", text.split("\n", 1)[0]).rstrip(".!")
+    if len(first) > 500:
+        first = f"{first[:500]}…"
     if isinstance(error, duckdb.InterruptException):
         return Cancelled("The export was cancelled.")
     if isinstance(error, duckdb.OutOfMemoryException):
@@ -78,7 +82,7 @@ def explain(error: BaseException) -> ExportError:
         )
     if isinstance(error, duckdb.IOException) and "No space left" in text:
         return DiskFull("The disk is full where the engine spills.", hint="Free some space.")
-    return QueryFailed(f"The query failed: {first}")
+    return QueryFailed(f"The query failed: {first}.")
 
 
 def literal(text: str) -> str:

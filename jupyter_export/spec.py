@@ -304,11 +304,29 @@ def parse(document: Any) -> ExportSpec:
             for each in document["datasets"]
         ]
     try:
-        return ExportSpec.model_validate(document)
+        spec = ExportSpec.model_validate(document)
     except ValidationError as error:
         raise _first_sentence(error, document) from None
     except RecursionError:
         raise InvalidSpec("The spec is nested too deeply.") from None
+    _refuse_what_json_cannot_hold(spec)
+    return spec
+
+
+def _refuse_what_json_cannot_hold(spec: ExportSpec) -> None:
+    """A job shows its spec: one value that cannot be sent would break every list of jobs."""
+    try:
+        json.dumps(spec.to_json(), ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidSpec(
+            "The spec holds half of a character (a lone surrogate).",
+            hint="Write its texts in whole characters.",
+        ) from None
+    except ValueError:
+        raise InvalidSpec(
+            "The spec holds a number that JSON does not have (NaN or Infinity).",
+            hint="Write a finite number.",
+        ) from None
 
 
 def _widen(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -413,6 +431,8 @@ def _first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inva
             hint=f"Did you mean {close}?" if close else f"One of {', '.join(expected)}.",
             field=field,
         )
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return InvalidSpec(f"“{field}” is not a JSON object.", field=field)
     message = first["msg"].removeprefix("Value error, ")
     where = f"{field}: " if field else ""
     return InvalidSpec(f"{where}{message}.", field=field)

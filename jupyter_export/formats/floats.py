@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from .coded import coded
 
 _SAMPLE = 256
-_LARGEST = 1e13
-"""Below it a number with two digits behind the point has at most 15 digits, and a decimal of up to
-15 digits is the shortest one for its double: no other so short reads back to the same (IEEE 754,
-DBL_DIG)."""
+_LARGEST = 1e10
+"""From here on Arrow writes an exponent, which needs no ``.0`` and which we do not mix with plain
+digits. Below it a number with two digits behind the point has at most 12 digits, and a decimal of
+up to 15 is the shortest one for its double (IEEE 754, DBL_DIG), so both ways say the same."""
 
 
 def floats(column: pa.Array) -> pa.Array:
@@ -36,7 +36,7 @@ def floats(column: pa.Array) -> pa.Array:
     cells = pc.cast(column, pa.string())
     whole = pc.equal(pc.floor(column), column)
     if pc.any(whole).as_py():
-        plain = pc.and_(whole, pc.less(pc.abs(column), 1e15))
+        plain = pc.and_(whole, pc.less(pc.abs(column), _LARGEST))
         cells = pc.if_else(plain, pc.binary_join_element_wise(cells, ".0", ""), cells)
     return cells
 

@@ -42,12 +42,25 @@ def _changed_at(path: Path) -> float:
 
 
 def remove_finished(job: Job) -> bool:
-    """Remove the files that ``job`` made, if it made any; return whether they are gone."""
+    """Remove the files that ``job`` made, if it made any; return whether they are gone.
+
+    What has another size by now was written by somebody else under the same name, and stays.
+    """
     if job.result is None:
         return True
-    paths = {Path(job.target), *(Path(job.root) / str(f["path"]) for f in job.result.files)}
-    outcomes = [_remove(path, job) for path in sorted(paths)]
+    files = {Path(job.root) / str(f["path"]): int(f["bytes"]) for f in job.result.files}
+    files.setdefault(Path(job.target), job.result.bytes)
+    outcomes = [_remove(path, job) for path in sorted(files) if _has_size(path, files[path])]
     return all(outcomes)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.lstat().st_size == size
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # It cannot be looked at; removing it says why.
 
 
 def _remove(path: Path, job: Job) -> bool:

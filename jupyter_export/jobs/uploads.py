@@ -166,9 +166,9 @@ def inspect(path: Path) -> tuple[int, tuple[dict[str, str], ...]]:
     except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
         if isinstance(error, InvalidRequest):
             raise
-        first = str(error).split("\n", 1)[0]
+        first = str(error).split("\n", 1)[0].rstrip(".")
         raise InvalidRequest(
-            f"The upload is not a whole Arrow IPC stream: {first}",
+            f"The upload is not a whole Arrow IPC stream: {first}.",
             hint="Send what pyarrow.ipc.new_stream writes, to its end.",
         ) from None
     return rows, columns

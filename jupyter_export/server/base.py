@@ -266,6 +266,11 @@ def parse_json(body: bytes) -> Any:
         raise InvalidRequest("The body is not JSON: it is not UTF-8 text.") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
+    except InvalidRequest:
+        raise
+    except ValueError:
+        # Python refuses to read a number of more than 4,300 digits
+        raise InvalidRequest("The body holds a number of too many digits.") from None
 
 
 def _no_constant(name: str) -> Any:

@@ -42,8 +42,8 @@ def settings_from(app: ExportApp, *, root: Path) -> Settings:
     if not output_dir or os.path.isabs(output_dir) or ".." in Path(output_dir).parts:
         raise _wrong("output_dir", output_dir, "Name a folder below the server's root.")
     memory = size("memory_limit_per_job", app.memory_limit_per_job)
-    if memory is None or memory < 16 * 1000**2:
-        raise _wrong("memory_limit_per_job", app.memory_limit_per_job, "At least 16MB are needed.")
+    if memory is None or memory < 64 * 1000**2:
+        raise _wrong("memory_limit_per_job", app.memory_limit_per_job, "At least 64MB are needed.")
     return Settings(
         root=root,
         state_dir=Path(os.path.abspath(os.path.expanduser(app.state_dir))),

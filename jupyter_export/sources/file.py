@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -141,8 +142,13 @@ def _count_rows(mapped: pa.MemoryMappedFile) -> int:
 
 def _by_engine(path: Path, here: Surroundings) -> BatchStream:
     """CSV and JSON: the engine finds delimiter, header and types, and streams the rows."""
+    if path.stat().st_size == 0:
+        raise SourceFailed(
+            f"“{path.name}” is empty: not even its columns are known.", field="source.path"
+        )
     _, ending, _ = split_ending(path.name)
-    if ending == ".csv" or ending == ".tsv":
+    table = ending in (".csv", ".tsv")
+    if table:
         # the whole file decides a type, so that a late text does not break the run half way
         # left to itself the sniffer skips lines that look like a title or a comment: rows lost
         call = (
@@ -167,16 +173,38 @@ def _by_engine(path: Path, here: Surroundings) -> BatchStream:
         )
         # the whole file is looked at for its types here
         with interrupting(here.cancelled, connection.interrupt), engine.translated():
-            reader = connection.sql(f"SELECT * FROM {call}").to_arrow_reader(_ROWS)
+            rows = connection.sql(f"SELECT * FROM {call}")
+            names = _own_names(connection, path, rows.columns) if table else rows.columns
+            reader = rows.to_arrow_reader(_ROWS)
     except BaseException:
         stack.close()
         raise
     return BatchStream(
-        schema=reader.schema,
-        batches=_translated(path, reader),
+        schema=pa.schema([f.with_name(n) for f, n in zip(reader.schema, names, strict=True)]),
+        batches=(batch.rename_columns(names) for batch in _translated(path, reader)),
         interrupt=connection.interrupt,
         close=stack.close,
     )
+
+
+_NUMBERED = re.compile(r"(.+)_\d+", re.DOTALL)
+
+
+def _own_names(connection: Any, path: Path, names: list[str]) -> list[str]:
+    """Return the names as the file has them: to the engine ``A`` and ``a`` are the same, and it
+    calls the second one ``a_1``."""
+    folded = {name.casefold() for name in names}
+    found = [_NUMBERED.fullmatch(name) for name in names]
+    if not any(match and match[1].casefold() in folded for match in found):
+        return names
+    call = f"read_csv({_one_file(path)}, skip = 0, comment = '', header = false, all_varchar = true"
+    head = connection.sql(f"SELECT * FROM {call}, hive_partitioning = false) LIMIT 1").fetchone()
+    if head is None or len(head) != len(names):
+        return names
+    return [
+        given if match and match[1] == given else name
+        for name, match, given in zip(names, found, head, strict=True)
+    ]
 
 
 def _translated(path: Path, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -34,6 +34,13 @@ def open_query(source: SqlSource, here: Surroundings) -> BatchStream:
             hint=f"The query names: {names}.",
             field="source.params",
         ) from None
+    unbound = [n for n in statement.compile().params if n not in source.params]
+    if unbound:
+        raise InvalidSpec(
+            f"The query names :{unbound[0]}, and the params do not give it.",
+            hint="Add it to params; write \\: for a colon that begins no parameter.",
+            field="source.params",
+        )
     return _stream(source.connection, statement, here)
 
 

@@ -294,6 +294,15 @@ def test_a_job_that_failed_never_takes_a_file_with_it(service: ExportService) ->
     assert mine.read_text() == "made meanwhile"
 
 
+def test_a_file_that_somebody_else_wrote_since_stays(service: ExportService) -> None:
+    asked = {"expires_after": "1h"}
+    job = finished(service, document(send(service), "mine.csv", retention=asked))
+    mine = service.settings.root / "mine.csv"
+    mine.write_text("written by hand since")
+    service.delete(job.id, ME, delete_file=True)
+    assert mine.read_text() == "written by hand since"
+
+
 @pytest.mark.usefixtures("misbehaving")
 def test_delete_ends_an_active_job(service: ExportService) -> None:
     job = service.submit(document(send(service), "a.slow"), ME)

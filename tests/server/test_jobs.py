@@ -87,6 +87,7 @@ async def test_a_wrong_spec_is_explained(
         (b'{"limit": NaN}', "NaN"),
         (b"[1]", "not a JSON object"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'{"limit": %s}' % (b"9" * 5_000), "too many digits"),
     ],
 )
 async def test_a_body_that_is_no_spec(api: Api, body: bytes, words: str) -> None:

@@ -53,7 +53,7 @@ def test_units() -> None:
     ("values", "words"),
     [
         ({"memory_limit_per_job": "lots"}, ["memory_limit_per_job", "lots", "512MB"]),
-        ({"memory_limit_per_job": "1kB"}, ["memory_limit_per_job", "16MB"]),
+        ({"memory_limit_per_job": "1kB"}, ["memory_limit_per_job", "64MB"]),
         ({"max_bytes": "-1"}, ["max_bytes"]),
         ({"job_timeout": "soon"}, ["job_timeout", "soon"]),
         ({"job_timeout": 0}, ["job_timeout"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,17 +77,34 @@ def encode_records(
 def _with_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger) -> list[Any]:
     parts: list[Any] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        key = ("," if parts else "") + _key(name)
+        parts.append(("," if parts else "") + _key(name))
         few = coded(column)
         if few is not None:
-            words = pc.fill_null(tokens.plain(few[0], name, style, losses), "null")
-            words = pc.binary_join_element_wise(key, words, "")
-            shown = pc.take(words, few[1])
-            parts.append(pc.fill_null(shown, key + "null") if few[1].null_count else shown)
+            parts.append(_few_words(tokens.plain(few[0], name, style, losses), few[1]))
         else:
-            parts.append(key)
             parts += _token(column, name, style, losses)
     return parts
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The cells of a column of few distinct values: what stands beside all of them in the row is
+    put into the words, once for each value and not once for each row."""
+
+    words: pa.Array
+    codes: pa.Array
+
+    def between(self, before: str, after: str) -> _Words:
+        return _Words(pc.binary_join_element_wise(before, self.words, after, ""), self.codes)
+
+
+def _few_words(words: pa.Array, codes: pa.Array) -> _Words:
+    words = pc.fill_null(words, "null")
+    if codes.null_count:
+        wide = pc.cast(codes, pa.int64())
+        codes = pc.fill_null(wide, len(words))
+        words = pa.concat_arrays([words, pa.array(["null"], words.type)])
+    return _Words(words, codes)
 
 
 def _without_nulls(batch: pa.RecordBatch, style: cells.Style, losses: LossLedger) -> list[Any]:
@@ -115,11 +133,16 @@ def _key(name: str) -> str:
 
 
 def _merged(parts: list[Any]) -> list[Any]:
-    """Put constant texts that stand side by side together."""
+    """Put constant texts into their neighbours where that saves a pass over the rows."""
     out: list[Any] = []
     for part in parts:
-        if isinstance(part, str) and out and isinstance(out[-1], str):
-            out[-1] += part
+        last = out[-1] if out else None
+        if isinstance(part, str) and isinstance(last, str):
+            out[-1] = last + part
+        elif isinstance(part, str) and isinstance(last, _Words):
+            out[-1] = last.between("", part)
+        elif isinstance(part, _Words) and isinstance(last, str):
+            out[-1] = part.between(last, "")
         else:
             out.append(part)
-    return out
+    return [pc.take(each.words, each.codes) if isinstance(each, _Words) else each for each in out]

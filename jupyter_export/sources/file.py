@@ -198,12 +198,12 @@ def _own_names(connection: Any, path: Path, names: list[str]) -> list[str]:
     if not any(match and match[1].casefold() in folded for match in found):
         return names
     call = f"read_csv({_one_file(path)}, skip = 0, comment = '', header = false, all_varchar = true"
-    head = connection.sql(f"SELECT * FROM {call}, hive_partitioning = false) LIMIT 1").fetchone()
-    if head is None or len(head) != len(names):
+    lines = connection.sql(f"SELECT * FROM {call}, hive_partitioning = false) LIMIT 1").fetchall()
+    if len(lines) != 1 or len(lines[0]) != len(names):
         return names
     return [
         given if match and match[1] == given else name
-        for name, match, given in zip(names, found, head, strict=True)
+        for name, match, given in zip(names, found, lines[0], strict=True)
     ]
 
 

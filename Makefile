@@ -18,7 +18,7 @@ lab: $(VENV)/.demo  ## Open the same notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 test: $(VENV)/.dev  ## Run all tests: make test PYTEST="-k csv -x"
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 bench: $(VENV)/.demo $(VENV)/.bench  ## Measure beside pandas, DuckDB, Polars, PyArrow: make bench BENCH="--only csv"
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -22,7 +22,6 @@ from .errors import (
     ExportError,
     Incomplete,
     InternalError,
-    InvalidSpec,
     LossRefused,
     OutOfMemory,
     SourceFailed,
@@ -32,7 +31,7 @@ from .progress import Phase, Progress, Result
 from .registry import Chunk, Surroundings
 from .sinks.local import LocalSink
 from .sinks.local import explain as explain_os_error
-from .spec import Dataset, ExportSpec
+from .spec import ExportSpec
 
 __all__ = ["Phase", "Progress", "Result", "Surroundings", "run"]
 
@@ -44,7 +43,7 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
     nor ``here.part`` behind.
     """
     with _explained(here), ExitStack() as stack:
-        dataset = _only_dataset(spec)
+        dataset = spec.datasets[0]
         chosen, compression, _ = registry.format_for(spec, here.target.name)
         options = registry.check_options(
             chosen, spec.format.options if spec.format else {}, here.target.name
@@ -114,16 +113,6 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
             losses,
             chosen.reader(selected.schema, str(published), options, compression),
         )
-
-
-def _only_dataset(spec: ExportSpec) -> Dataset:
-    if len(spec.datasets) > 1:
-        raise InvalidSpec(
-            f"The spec has {len(spec.datasets)} datasets, and a file of this format holds one.",
-            hint="Export each dataset to a file of its own.",
-            field="datasets",
-        )
-    return spec.datasets[0]
 
 
 class _Meter:

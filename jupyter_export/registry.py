@@ -345,6 +345,12 @@ def format_for(spec: ExportSpec, file_name: str | None) -> tuple[Format, Compres
             hint=f"Leave it out, and choose the {chosen.type} option compression instead.",
             field="compression",
         )
+    if len(spec.datasets) > 1 and not chosen.capabilities.multi_dataset:
+        raise InvalidSpec(
+            f"The spec has {len(spec.datasets)} datasets, and a {chosen.label} file holds one.",
+            hint="Export each dataset to a file of its own.",
+            field="datasets",
+        )
     suffix = next((e for e, c in COMPRESSION_ENDINGS.items() if c == compression), "")
     return chosen, compression, f"{chosen.endings[0]}{suffix}"
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+import hypothesis
+
 from .postgres_server import postgres_url
 
 __all__ = ["postgres_url"]
+
+# a change is judged by the same examples each time; new ones are looked for where people work
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")

@@ -215,7 +215,8 @@ def test_cancel_ends_a_long_query(bench: Bench, either: str, phase: str) -> None
     timer.start()
     with pytest.raises(Cancelled):
         read(bench, either, busy if phase == "before the first row" else later, cancelled=cancelled)
-    assert time.monotonic() - began < 1.5
+    # the query alone would take a minute and more
+    assert time.monotonic() - began < 10
     assert bench.left() == []
 
 

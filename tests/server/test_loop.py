@@ -33,7 +33,7 @@ async def test_it_beats_on_during_upload_job_and_download(api: Api) -> None:
     await api.export(numbers(10), output={"path": "warm.csv"})
     pauses = []
     # A busy machine may take the loop's turn once; work on the loop would take it each time.
-    while len(pauses) < 3 and not (pauses and pauses[-1] < LONGEST):
+    while len(pauses) < 5 and not (pauses and pauses[-1] < LONGEST):
         stop = asyncio.Event()
         heart = asyncio.ensure_future(longest_pause(stop))
         await everything(api, body)
@@ -73,7 +73,8 @@ async def test_waiting_callers_hold_no_thread(api: Api, app: ExportApp) -> None:
     await asyncio.sleep(0.3)
     started = time.perf_counter()
     assert (await api("GET", "schema")).code == 200
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 5
+    assert not all(each.done() for each in waiting)
     jobs = await asyncio.gather(*waiting)
     assert {job["status"] for job in jobs} == {"completed"}
 

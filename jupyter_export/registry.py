@@ -1,4 +1,4 @@
-"""Names -> implementations, and the contracts of the seams, all on this page.
+"""Names -> implementations, and what a spec says of its format.
 
 Built-ins come through the same door as plug-ins: a name, an import path, and the extra to install
 when an import is missing. A third party adds an entry point in the group
@@ -7,231 +7,61 @@ when an import is missing. A third party adds an entry point in the group
 
 from __future__ import annotations
 
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from .errors import InvalidSpec, MissingDependency, did_you_mean, nearest
+from .losses import Loss, LossLedger
+from .seams import (
+    COMPRESSION_ENDINGS,
+    BatchStream,
+    Bytes,
+    Capabilities,
+    Chunk,
+    Compression,
+    FileContext,
+    Format,
+    FormatOptions,
+    OpenSource,
+    OptionsModel,
+    RowCounter,
+    Surroundings,
+    Table,
+    interrupting,
+)
 from .spec import ExportSpec
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = [
+    "COMPRESSION_ENDINGS",
+    "BatchStream",
+    "Bytes",
+    "Capabilities",
+    "Choice",
+    "Chunk",
+    "Compression",
+    "FileContext",
+    "Format",
+    "FormatOptions",
+    "Loss",
+    "LossLedger",
+    "OpenSource",
+    "OptionsModel",
+    "RowCounter",
+    "Surroundings",
+    "Table",
+    "interrupting",
+]
 
-Compression: TypeAlias = Literal["none", "gzip", "zstd", "brotli"]
-COMPRESSION_ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".br": "brotli"}
-Bytes: TypeAlias = "bytes | memoryview"
-
-# ------------------------------------------------------------------ what a run knows
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a run needs to know beside its spec."""
-
-    root: Path
-    """Relative paths (sources of type ``file``, the result's path) start here."""
-    target: Path
-    """The absolute path of the finished file; already checked against ``root``."""
-    part: Path
-    """The temporary file beside ``target`` that becomes it."""
-    uploads: Path
-    """The folder that holds ``{upload id}.arrows``."""
-    scratch: Path
-    """The folder that the engine may spill into."""
-    confined: bool = True
-    """True: nothing outside ``root`` is read."""
-    connections: Mapping[str, str] = field(default_factory=dict)
-    """Name -> SQLAlchemy URL, already looked up."""
-    memory_limit: int = 512 * 1000**2
-    """Bytes that the engine may hold before it spills."""
-    threads: int = 2
-    max_rows: int | None = None
-    max_bytes: int | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set from any thread: the run stops within 0.2 s and raises ``Cancelled``."""
-
-
-@contextmanager
-def interrupting(cancelled: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call ``interrupt`` once when ``cancelled`` is set, so that a read that waits ends too."""
-    over = threading.Event()
-    ending = threading.Lock()
-
-    def watch() -> None:
-        while not over.is_set():
-            if cancelled.wait(0.1):
-                with ending:
-                    if not over.is_set():
-                        interrupt()
-                return
-
-    # not joined: it would hold up the end of every run for the rest of its tenth of a second
-    threading.Thread(target=watch, name="jupyter-export-interrupt", daemon=True).start()
-    try:
-        yield
-    finally:
-        with ending:
-            over.set()
-
-
-# ------------------------------------------------------------------ seam: sources
-
-
-@dataclass(frozen=True)
-class BatchStream:
-    """Rows of a source as they come: one schema, batches that are read once."""
-
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
-    total_rows: int | None = None
-    """Rows that will come, where the source knows."""
-    interrupt: Callable[[], None] = lambda: None
-    """Ends a read that waits, from another thread."""
-    close: Callable[[], None] = lambda: None
-
-
-OpenSource: TypeAlias = Callable[[Any, Surroundings], BatchStream]
-"""Open a source. Raises ``SourceFailed``, ``NotFound``, ``Forbidden`` or ``InvalidSpec``."""
-
-# ------------------------------------------------------------------ seam: formats
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What a format changes of a column. ``count`` None: not counted."""
-
-    kind: str
-    column: str
-    count: int | None
-    message: str
-    option: str | None = None
-    """The option that avoids it."""
-
-    def to_json(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-
-class LossLedger:
-    """Losses as they are met, added up for each kind and column; safe from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[tuple[str, str], Loss] = {}
-
-    def add(self, loss: Loss) -> None:
-        with self._lock:
-            key = (loss.kind, loss.column)
-            before = self._found.get(key)
-            count = loss.count
-            if before is not None and before.count is not None:
-                count = before.count + (loss.count or 0)
-            self._found[key] = Loss(loss.kind, loss.column, count, loss.message, loss.option)
-
-    def __iter__(self) -> Iterator[Loss]:
-        with self._lock:
-            return iter(list(self._found.values()))
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What a format can hold, as data."""
-
-    streaming: bool = True
-    max_rows: int | None = None
-    nested: bool = True
-    multi_dataset: bool = False
-    outer_compression: bool = True
-    """False: the format compresses inside, and gzip around it would only cost."""
-
-
-class FormatOptions(BaseModel):
-    """Base of every format's options: frozen, and an unknown option is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-OptionsModel: TypeAlias = type[FormatOptions]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Bytes of the finished file in order, and how many rows they end."""
-
-    data: Bytes
-    rows: int
-
-
-class RowCounter(ABC):
-    """Counts rows in what was written, knowing nothing of what was meant to be written."""
-
-    def update(self, data: Bytes) -> None:  # noqa: B027 - most formats count the finished file
-        """See the next bytes of the file before compression, as ``encode`` cut them."""
-
-    @abstractmethod
-    def finish(self, path: Path) -> int:
-        """Return the rows of the whole file at ``path`` (compressed, if the spec says so)."""
-
-
-class Format(ABC):
-    """One file format: its options, its writer, its capabilities, its losses, its reader."""
-
-    type: ClassVar[str]
-    label: ClassVar[str]
-    endings: ClassVar[tuple[str, ...]]
-    """The first one is used for files that we name."""
-    ending_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """What an ending says of the options, e.g. a tab for ``.tsv``; the spec's own come first."""
-    media_type: ClassVar[str]
-    options: ClassVar[OptionsModel]
-    capabilities: ClassVar[Capabilities]
-
-    @abstractmethod
-    def encode(
-        self,
-        schema: pa.Schema,
-        batches: Iterable[pa.RecordBatch],
-        options: Any,
-        *,
-        threads: int,
-        losses: LossLedger,
-    ) -> Iterator[Chunk]:
-        """Yield the file's bytes in order; memory stays flat whatever the number of batches."""
-
-    @abstractmethod
-    def counter(self, options: Any) -> RowCounter:
-        """Return a fresh counter for one file."""
-
-    def losses(self, schema: pa.Schema, options: Any) -> Sequence[Loss]:
-        """Return what the types alone tell will be lost; values are looked at by ``encode``."""
-        return ()
-
-    @abstractmethod
-    def reader(self, schema: pa.Schema, path: str, options: Any, compression: str) -> str:
-        """Return lines of Python that read ``path`` back into ``df`` as ``schema`` went in."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return this format's entry of ``GET formats``."""
-        return {
-            "type": self.type,
-            "label": self.label,
-            "endings": list(self.endings),
-            "media_type": self.media_type,
-            "options": self.options.model_json_schema(),
-            "capabilities": dict(self.capabilities.__dict__),
-        }
-
+Layout: TypeAlias = Literal["file", "folder", "zip"]
+ZIP_ENDING = ".zip"
 
 # ------------------------------------------------------------------ names
 
@@ -320,12 +150,48 @@ def split_ending(name: str) -> tuple[str, str, str]:
     return (path.name[: len(path.name) - len(ending)], ending, packed)
 
 
-def format_for(spec: ExportSpec, file_name: str | None) -> tuple[Format, Compression, str]:
-    """Decide format, compression and the ending of a file that has no name yet.
+@dataclass(frozen=True)
+class Choice:
+    """What a spec means by its format: the format itself, its options, and what is written."""
+
+    format: Format
+    options: Any
+    compression: Compression
+    layout: Layout
+    """One file, a folder of files, or a zip of them."""
+    suffix: str
+    """The endings of each file of the export: ``.csv.gz``."""
+
+    @property
+    def ending(self) -> str:
+        """The ending of an export that has no name yet."""
+        return f"{self.suffix}{ZIP_ENDING}" if self.layout == "zip" else self.suffix
+
+
+def choose(spec: ExportSpec, file_name: str | None) -> Choice:
+    """Decide format, options, compression and layout of ``spec`` from it and its file's name.
 
     What the spec says comes first, then the path's endings; a file that we name is CSV unless the
-    spec says otherwise. Raises ``InvalidSpec`` when neither tells the format.
+    spec says otherwise. Several files (several datasets in a format that holds one, parts,
+    partitions) are a folder of the name that the spec gives, or a zip where that ends in ``.zip``
+    or is ours to choose. Raises ``InvalidSpec``.
     """
+    zipped = file_name is not None and file_name.lower().endswith(ZIP_ENDING)
+    inner = file_name[: -len(ZIP_ENDING)] if file_name and zipped else file_name
+    chosen, compression = _format_for(spec, inner)
+    options = check_options(chosen, spec.format.options if spec.format else {}, inner)
+    many = len(spec.datasets) > 1 and not chosen.capabilities.multi_dataset
+    many = many or chosen.several_files(options)
+    packing = next((e for e, c in COMPRESSION_ENDINGS.items() if c == compression), "")
+    layout: Layout = "file"
+    if zipped or (many and file_name is None):
+        layout = "zip"
+    elif many:
+        layout = "folder"
+    return Choice(chosen, options, compression, layout, f"{chosen.endings[0]}{packing}")
+
+
+def _format_for(spec: ExportSpec, file_name: str | None) -> tuple[Format, Compression]:
     _, ending, packed = split_ending(file_name) if file_name else ("", "", "")
     if spec.format is not None:
         chosen = format_named(spec.format.type)
@@ -340,19 +206,15 @@ def format_for(spec: ExportSpec, file_name: str | None) -> tuple[Format, Compres
         COMPRESSION_ENDINGS[packed] if packed else "none"
     )
     if compression != "none" and not chosen.capabilities.outer_compression:
+        own = "compression" in chosen.options.model_fields
         raise InvalidSpec(
             f"{chosen.label} compresses inside the file, so {compression} around it is refused.",
-            hint=f"Leave it out, and choose the {chosen.type} option compression instead.",
+            hint=f"Leave it out, and choose the {chosen.type} option compression instead."
+            if own
+            else "Leave it out.",
             field="compression",
         )
-    if len(spec.datasets) > 1 and not chosen.capabilities.multi_dataset:
-        raise InvalidSpec(
-            f"The spec has {len(spec.datasets)} datasets, and a {chosen.label} file holds one.",
-            hint="Export each dataset to a file of its own.",
-            field="datasets",
-        )
-    suffix = next((e for e, c in COMPRESSION_ENDINGS.items() if c == compression), "")
-    return chosen, compression, f"{chosen.endings[0]}{suffix}"
+    return chosen, compression
 
 
 def _unknown_ending(ending: str, file_name: str, known: Mapping[str, Format]) -> InvalidSpec:
@@ -391,12 +253,31 @@ def check_options(chosen: Format, options: Mapping[str, Any], file_name: str | N
     try:
         return chosen.options.model_validate(dict(options))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "options"
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "literal_error":
-            message = f"“{first['input']}” is not one of {first['ctx']['expected']}"
-        raise InvalidSpec(
-            f"The {chosen.type} option “{name}” cannot be used: {message}.",
-            field=f"format.{name}",
-        ) from None
+        raise _of_option(chosen, error) from None
+
+
+def _of_option(chosen: Format, error: ValidationError) -> InvalidSpec:
+    """Say the first thing that is wrong with an option: its place, its value, what would do."""
+    first = error.errors(include_url=False)[0]
+    place = ""
+    for part in first["loc"]:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        elif not part.startswith(("function-", "constrained-", "list[", "dict[")):
+            place += f".{part}" if place else part
+    message = first["msg"].removeprefix("Value error, ")
+    hint = None
+    if first["type"] == "literal_error":
+        expected = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        message = f"“{first['input']}” is not one of {first['ctx']['expected']}"
+        close = nearest(str(first["input"]), expected)
+        hint = f"Did you mean {close}?" if close else None
+    elif first["type"] == "extra_forbidden":
+        message = "there is no such field"
+    elif first["type"] == "missing":
+        message = "it is missing"
+    return InvalidSpec(
+        f"The {chosen.type} option “{place or 'options'}” cannot be used: {message}.",
+        hint=hint,
+        field=f"format.{place}" if place else "format",
+    )

@@ -39,8 +39,7 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
     if "\0" in spec.name:
         raise InvalidSpec("The name holds a NUL character.", hint="Leave it out.", field="name")
     name = Path(spec.output.path).name if spec.output.path is not None else None
-    chosen, _, ending = registry.format_for(spec, name)
-    registry.check_options(chosen, spec.format.options if spec.format else {}, name)
+    choice = registry.choose(spec, name)
     connections.check(spec, settings.connections)
     for index, dataset in enumerate(spec.datasets):
         if isinstance(dataset.source, FileSource):
@@ -53,7 +52,7 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
             raise _no_upload(upload_id)
         if not (settings.uploads / f"{upload_id}{ENDING}").is_file():
             raise _no_upload(upload_id)
-    return Checked(spec, plain, chosen.type, ending, uploads)
+    return Checked(spec, plain, choice.format.type, choice.ending, uploads)
 
 
 def choose_target(

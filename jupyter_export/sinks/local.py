@@ -7,28 +7,24 @@ are flushed to the disk, and only then get the final name; the folder is flushed
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
-from ..errors import DiskFull, ExportError, OutputExists, WriteFailed
+from ..errors import OutputExists
 from ..registry import Bytes, Compression, split_ending
-from .compression import compressor
+from .sink import IfExists, Sink, Written
+from .written import WrittenFile, explain
 
-IfExists = Literal["error", "replace", "rename"]
-_WRITEBACK = 8 * 1024**2
-"""Bytes after which the kernel is asked to start writing, so that the final fsync is short."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
-class LocalSink:
+class LocalSink(Sink):
     """Write, hash and count bytes; ``publish`` gives them their name. Leaving without it removes
     what was written.
 
@@ -45,25 +41,33 @@ class LocalSink:
     ) -> None:
         self.target = target
         self.part = part
-        self.bytes = 0
         self._if_exists = if_exists
-        self._compressor = compressor(compression)
-        self._hash = _Hash()
-        self._file: int | None = None
-        self._flushed = 0
+        self._compression: Compression = compression
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="jupyter-export-hash")
+        self._file: WrittenFile | None = None
+
+    @property
+    def bytes(self) -> int:
+        return self._written.bytes
 
     @property
     def sha256(self) -> str:
-        return self._hash.hexdigest()
+        return self._written.sha256
+
+    def files(self) -> list[Written]:
+        return [Written("", self.bytes, self.sha256)]
+
+    def path_of(self, file: str) -> Path:
+        return self.part
 
     def __enter__(self) -> LocalSink:
-        try:
-            self.part.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-            flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-            self._file = os.open(self.part, flags, 0o666)
-        except OSError as error:
-            raise explain(error, self.target) from error
+        make_folder(self.part.parent, self.target)
+        self._file = WrittenFile(
+            self.part,
+            self.target.name,
+            compression=self._compression,
+            hashing=self._hashing,
+        )
         return self
 
     def __exit__(
@@ -72,24 +76,15 @@ class LocalSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._hash.close()
-        self._close()
+        self._hashing.shutdown()
+        self._written.rest()
         self.part.unlink(missing_ok=True)
 
-    def write(self, data: Bytes) -> None:
-        """Append ``data``. Raises ``DiskFull`` or ``WriteFailed``."""
-        self._append(self._compressor.compress(data))
+    def write(self, data: Bytes, file: str = "") -> None:
+        self._written.write(data)
 
     def finish(self) -> None:
-        """Write what is left and flush the file to the disk; its bytes are final after this."""
-        self._append(self._compressor.finish())
-        assert self._file is not None
-        try:
-            os.fsync(self._file)
-        except OSError as error:
-            raise explain(error, self.target) from error
-        finally:
-            self._close()
+        self._written.finish()
 
     def publish(self) -> Path:
         """Give the finished file its name and return it.
@@ -99,13 +94,16 @@ class LocalSink:
         """
         try:
             published = self._name_it()
-            _flush_folder(published.parent)
+            flush_folder(published.parent)
         except OSError as error:
-            if isinstance(error, ExportError):
-                raise
-            raise explain(error, self.target) from error
+            raise explain(error, self.target.name) from error
         self.target = published
         return published
+
+    @property
+    def _written(self) -> WrittenFile:
+        assert self._file is not None, "the sink is not open"
+        return self._file
 
     def _name_it(self) -> Path:
         if self._if_exists == "replace":
@@ -120,50 +118,12 @@ class LocalSink:
             return name
         raise already_there(self.target)
 
-    def _append(self, data: Bytes) -> None:
-        if not len(data):
-            return
-        self._hash.update(data)
-        assert self._file is not None
-        view = memoryview(data)
-        try:
-            while len(view):
-                written = os.write(self._file, view)
-                view = view[written:]
-        except OSError as error:
-            raise explain(error, self.target) from error
-        self.bytes += len(data)
-        if self.bytes - self._flushed >= _WRITEBACK:
-            _start_writing(self._file, self._flushed, self.bytes - self._flushed)
-            self._flushed = self.bytes
 
-    def _close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-
-class _Hash:
-    """SHA-256 on a thread of its own, beside the writing: neither waits for the other's bytes."""
-
-    def __init__(self) -> None:
-        self._sum = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-export-hash")
-        self._latest: Future[None] | None = None
-
-    def update(self, data: Bytes) -> None:
-        """Take ``data``, which nobody may change any more, once what came before is done."""
-        if self._latest is not None:
-            self._latest.result()
-        self._latest = self._thread.submit(self._sum.update, data)
-
-    def hexdigest(self) -> str:
-        if self._latest is not None:
-            self._latest.result()
-        return self._sum.hexdigest()
-
-    def close(self) -> None:
-        self._thread.shutdown()
+def make_folder(folder: Path, target: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, target.name) from error
 
 
 def free_names(target: Path) -> Iterator[Path]:
@@ -183,23 +143,6 @@ def already_there(target: Path) -> OutputExists:
     )
 
 
-def explain(error: OSError, target: Path) -> ExportError:
-    """Return our error for what the file system said."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return DiskFull(
-            f"The disk is full: “{target.name}” could not be written, and nothing was left of it.",
-            hint="Free some space, or export to another disk.",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return WriteFailed(
-            f"The folder of “{target.name}” cannot be written to.",
-            hint="Choose a folder that you may write to.",
-            field="output.path",
-        )
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return WriteFailed(f"“{target.name}” could not be written: {reason}.", field="output.path")
-
-
 def _rename_exclusively(part: Path, target: Path) -> None:
     """Rename, or raise ``FileExistsError``: never over another file, whoever made it meanwhile."""
     if sys.platform == "win32":
@@ -217,16 +160,7 @@ def _rename_exclusively(part: Path, target: Path) -> None:
     os.unlink(part)
 
 
-def _start_writing(file: int, offset: int, length: int) -> None:
-    """Ask for early write-back where the platform has a call for it; only a hint."""
-    advise = getattr(os, "posix_fadvise", None)
-    if advise is not None:
-        # DONTNEED starts writing dirty pages on Linux and frees those that are clean already
-        with suppress(OSError):
-            advise(file, offset, length, os.POSIX_FADV_DONTNEED)
-
-
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     if sys.platform == "win32":
         return
     # the file has its name already: where a folder cannot be flushed, that is no failure any more

@@ -389,8 +389,9 @@ def test_what_formats_says_of_itself(kind: str) -> None:
     assert entry["type"] == kind
     assert entry["options"]["additionalProperties"] is False
     for ending in entry["endings"]:
-        chosen, packing, named = registry.format_for(parse(ANY), f"a.b{ending}")
-        assert (chosen.type, packing, named) == (kind, "none", entry["endings"][0])
+        choice = registry.choose(parse(ANY), f"a.b{ending}")
+        assert (choice.format.type, choice.compression) == (kind, "none")
+        assert (choice.layout, choice.ending) == ("file", entry["endings"][0])
 
 
 def test_paths_are_told_relative_to_the_root(bench: Bench, tmp_path: Path) -> None:

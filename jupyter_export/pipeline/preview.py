@@ -1,0 +1,160 @@
+"""The first rows of an export, and what it would lose; nothing is written.
+
+Losses are found by the very encoder that would write the file: it gets a sample of the rows, and
+its counts are scaled up to all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pyarrow as pa
+
+from .. import registry
+from ..errors import ExportError
+from ..formats import cells, tokens
+from ..losses import Loss, LossLedger
+from ..registry import Surroundings, Table
+from ..spec import ExportSpec
+from . import encoding
+from .explaining import explained
+from .meter import Meter
+from .opening import Opened, open_datasets
+
+SAMPLE_ROWS = 10_000
+"""Rows of each dataset that losses and size are estimated from."""
+_SAFE = 2**53
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an export would hold, as JSON values."""
+
+    datasets: tuple[dict[str, Any], ...]
+    """``{"name", "columns": [{"name", "type"}], "rows", "total_rows", "estimated"}`` for each:
+    rows as lists of JSON values; ``total_rows`` None where nobody knows, and an estimate where
+    ``estimated``."""
+    losses: tuple[Loss, ...]
+    format: str
+    bytes_estimate: int | None
+    """Bytes of the finished file before any compression around it."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "datasets": list(self.datasets),
+            "losses": [loss.to_json() for loss in self.losses],
+            "format": self.format,
+            "bytes_estimate": self.bytes_estimate,
+        }
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The first rows of a dataset, and whether they are all."""
+
+    table: Table
+    batches: tuple[pa.RecordBatch, ...]
+    whole: bool
+    total_rows: int | None
+
+    @property
+    def rows(self) -> int:
+        return sum(batch.num_rows for batch in self.batches)
+
+
+def preview(spec: ExportSpec, here: Surroundings, rows: int = 20) -> Preview:
+    """Return the first ``rows`` rows of each dataset of ``spec`` and its losses, estimated.
+
+    Raises what ``run`` would raise up to and including the encoding of the sample.
+    """
+    with explained(here), ExitStack() as stack:
+        choice = registry.choose(spec, here.target.name)
+        context = encoding.context_of(spec, choice, here)
+        opened = open_datasets(spec, here, Meter(), stack)
+        samples = [_sample(each, max(rows, SAMPLE_ROWS)) for each in opened]
+        losses = LossLedger()
+        for sample in samples:
+            ledger = losses.of(sample.table.name if len(samples) > 1 else None)
+            for loss in choice.format.losses(sample.table.schema, choice.options):
+                ledger.add(loss)
+        tables = [replace(each.table, batches=iter(each.batches)) for each in samples]
+        size = 0
+        with closing(cast(Any, encoding.encode(tables, choice, context, losses))) as chunks:
+            for chunk in chunks:
+                size += len(chunk.data)
+        return Preview(
+            datasets=tuple(_shown(each, rows) for each in samples),
+            losses=tuple(_scaled(loss, samples) for loss in losses),
+            format=choice.format.type,
+            bytes_estimate=_scaled_size(size, samples),
+        )
+
+
+def _sample(opened: Opened, most: int) -> _Sample:
+    batches: list[pa.RecordBatch] = []
+    left = most
+    whole = True
+    for batch in opened.table.batches:
+        if left == 0:
+            whole = batch.num_rows == 0 and whole
+            if not whole:
+                break
+            continue
+        batches.append(batch.slice(0, left))
+        whole = batch.num_rows <= left
+        left -= batches[-1].num_rows
+        if not whole:
+            break
+    total = most - left if whole else opened.table.total_rows
+    return _Sample(opened.table, tuple(batches), whole, total)
+
+
+def _scaled(loss: Loss, samples: Sequence[_Sample]) -> Loss:
+    sample = next((s for s in samples if s.table.name == loss.dataset), samples[0])
+    if sample.whole:
+        return loss
+    count = loss.count
+    if count is not None and sample.total_rows is not None and sample.rows:
+        count = round(count * sample.total_rows / sample.rows)
+    return replace(loss, count=count, estimated=True)
+
+
+def _scaled_size(size: int, samples: Sequence[_Sample]) -> int | None:
+    seen = sum(sample.rows for sample in samples)
+    totals = [sample.total_rows for sample in samples]
+    if all(sample.whole for sample in samples) or not seen:
+        return size
+    known = [total for total in totals if total is not None]
+    return round(size * sum(known) / seen) if len(known) == len(totals) else None
+
+
+def _shown(sample: _Sample, rows: int) -> dict[str, Any]:
+    schema = sample.table.schema
+    head = pa.Table.from_batches(sample.batches, schema).slice(0, rows)
+    columns = [list(_values(head.column(i), f.name)) for i, f in enumerate(schema)]
+    return {
+        "name": sample.table.name,
+        "columns": [{"name": f.name, "type": str(f.type)} for f in schema],
+        "rows": [list(row) for row in zip(*columns, strict=True)],
+        "total_rows": sample.total_rows,
+        "estimated": False,
+    }
+
+
+def _values(column: pa.ChunkedArray, name: str) -> Iterator[Any]:
+    """Yield JSON values that a browser shows as they are: integers it would round are texts."""
+    style = cells.Style(separator=" ", nan="string")
+    for chunk in column.chunks:
+        try:
+            found = tokens.json(chunk, name, style, LossLedger()).to_pylist()
+        except (ExportError, pa.ArrowException):
+            # a type without a JSON form: Python's own text shows what is there
+            yield from (None if v is None else str(v) for v in chunk.to_pylist())
+            continue
+        for token in found:
+            value = None if token is None else json.loads(token)
+            yield str(value) if isinstance(value, int) and abs(value) > _SAFE else value

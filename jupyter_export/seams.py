@@ -1,0 +1,282 @@
+"""The contracts of the seams, all on this page: what a run knows, sources, formats.
+
+One implementation stands in one file; ``registry`` finds it by its name.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from .errors import Forbidden, NotFound
+from .losses import Loss, LossLedger
+from .spec import Link
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Compression: TypeAlias = Literal["none", "gzip", "zstd", "brotli"]
+COMPRESSION_ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".br": "brotli"}
+Bytes: TypeAlias = "bytes | memoryview"
+
+# ------------------------------------------------------------------ what a run knows
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run needs to know beside its spec."""
+
+    root: Path
+    """Relative paths (sources of type ``file``, the result's path) start here."""
+    target: Path
+    """The absolute path of the finished file; already checked against ``root``."""
+    part: Path
+    """The temporary file beside ``target`` that becomes it."""
+    uploads: Path
+    """The folder that holds ``{upload id}.arrows``."""
+    scratch: Path
+    """The folder that the engine may spill into."""
+    confined: bool = True
+    """True: nothing outside ``root`` is read."""
+    connections: Mapping[str, str] = field(default_factory=dict)
+    """Name -> SQLAlchemy URL, already looked up."""
+    memory_limit: int = 512 * 1000**2
+    """Bytes that the engine may hold before it spills."""
+    threads: int = 2
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    """The moment that the files name as their time (UTC)."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set from any thread: the run stops within 0.2 s and raises ``Cancelled``."""
+
+    def file(self, given: str, field: str) -> Path:
+        """Return the existing file that ``given`` (of the spec's ``field``) means.
+
+        Raises ``Forbidden`` outside the root of a confined run, ``NotFound`` for no file.
+        """
+        try:
+            path = (self.root / given).resolve()
+            exists = path.is_file()
+        except (OSError, ValueError):
+            raise NotFound(f"There is no file “{given[:200]}”.", field=field) from None
+        if self.confined and not path.is_relative_to(self.root.resolve()):
+            raise Forbidden(
+                f"“{given}” is outside the folder that this server serves.",
+                hint="Give a path below it.",
+                field=field,
+            )
+        if not exists:
+            raise NotFound(f"There is no file “{given}”.", field=field)
+        return path
+
+
+@contextmanager
+def interrupting(cancelled: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call ``interrupt`` once when ``cancelled`` is set, so that a read that waits ends too."""
+    over = threading.Event()
+    ending = threading.Lock()
+
+    def watch() -> None:
+        while not over.is_set():
+            if cancelled.wait(0.1):
+                with ending:
+                    if not over.is_set():
+                        interrupt()
+                return
+
+    # not joined: it would hold up the end of every run for the rest of its tenth of a second
+    threading.Thread(target=watch, name="jupyter-export-interrupt", daemon=True).start()
+    try:
+        yield
+    finally:
+        with ending:
+            over.set()
+
+
+# ------------------------------------------------------------------ seam: sources
+
+
+@dataclass(frozen=True)
+class BatchStream:
+    """Rows of a source as they come: one schema, batches that are read once."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    total_rows: int | None = None
+    """Rows that will come, where the source knows."""
+    interrupt: Callable[[], None] = lambda: None
+    """Ends a read that waits, from another thread."""
+    close: Callable[[], None] = lambda: None
+
+
+OpenSource: TypeAlias = Callable[[Any, Surroundings], BatchStream]
+"""Open a source. Raises ``SourceFailed``, ``NotFound``, ``Forbidden`` or ``InvalidSpec``."""
+
+# ------------------------------------------------------------------ seam: formats
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a format can hold, as data."""
+
+    streaming: bool = True
+    max_rows: int | None = None
+    nested: bool = True
+    multi_dataset: bool = False
+    """Several datasets in one file; otherwise each gets a file of its own in a folder or zip."""
+    outer_compression: bool = True
+    """False: the format compresses inside, and gzip around it would only cost."""
+
+
+class FormatOptions(BaseModel):
+    """Base of every format's options: frozen, and an unknown option is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+OptionsModel: TypeAlias = type[FormatOptions]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Bytes of a finished file in order, and how many rows they end."""
+
+    data: Bytes
+    rows: int
+    file: str = ""
+    """For formats that write several files: which one, relative to the folder, with “/”. Files may
+    be written by turns. The first chunk of a name makes the file, also when it has no bytes."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One dataset on its way into a file."""
+
+    name: str
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    """Read once, in order. Of several tables, one may be read after another or by turns."""
+    total_rows: int | None = None
+    """Rows that will come, where the source knows."""
+    description: Mapping[str, Any] = field(default_factory=dict)
+    """The dataset as the spec has it, for formats that tell where their rows come from."""
+
+
+@dataclass(frozen=True)
+class FileContext:
+    """What a format may know of the export beside its rows and options."""
+
+    name: str
+    """The export's name (``spec.name``)."""
+    stem: str
+    """The file's name without its endings; parts of a split file are named after it."""
+    suffix: str
+    """The endings of a file of this format and compression: ``.csv.gz``."""
+    here: Surroundings
+    relations: tuple[Link, ...] = ()
+
+    @property
+    def threads(self) -> int:
+        return self.here.threads
+
+
+class RowCounter(ABC):
+    """Counts rows in what was written, knowing nothing of what was meant to be written."""
+
+    def update(self, data: Bytes) -> None:  # noqa: B027 - most formats count the finished file
+        """See the next bytes of the file before compression, as ``encode`` cut them."""
+
+    @abstractmethod
+    def finish(self, path: Path) -> int:
+        """Return the rows of the whole file at ``path`` (compressed, if the spec says so)."""
+
+
+class Format(ABC):
+    """One file format: its options, its writer, its capabilities, its losses, its reader."""
+
+    type: ClassVar[str]
+    label: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]]
+    """The first one is used for files that we name."""
+    ending_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What an ending says of the options, e.g. a tab for ``.tsv``; the spec's own come first."""
+    media_type: ClassVar[str]
+    options: ClassVar[OptionsModel]
+    capabilities: ClassVar[Capabilities]
+
+    def encode_file(
+        self,
+        tables: Sequence[Table],
+        options: Any,
+        context: FileContext,
+        losses: LossLedger,
+    ) -> Iterator[Chunk]:
+        """Yield the bytes of the file (or files) of ``tables``, each file's own in order.
+
+        Memory stays flat whatever the number of rows. A format that holds several tables
+        (``capabilities.multi_dataset``), writes several files or needs its surroundings overrides
+        this; the others override ``encode`` and get one table. With several tables, losses go to
+        ``losses.of(table.name)``.
+        """
+        (table,) = tables
+        return self.encode(
+            table.schema, table.batches, options, threads=context.threads, losses=losses
+        )
+
+    def encode(
+        self,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        options: Any,
+        *,
+        threads: int,
+        losses: LossLedger,
+    ) -> Iterator[Chunk]:
+        """Yield the bytes of one table's file; overridden by formats that need no more than it."""
+        raise NotImplementedError(f"{type(self).__name__} has neither encode nor encode_file")
+
+    def several_files(self, options: Any) -> bool:
+        """Tell whether these options make a folder of files (parts, partitions) of one table."""
+        return False
+
+    @abstractmethod
+    def counter(self, options: Any) -> RowCounter:
+        """Return a fresh counter for one file, of all the tables in it."""
+
+    def losses(self, schema: pa.Schema, options: Any) -> Sequence[Loss]:
+        """Return what the types alone tell will be lost; values are looked at by ``encode``."""
+        return ()
+
+    @abstractmethod
+    def reader(self, schema: pa.Schema, path: str, options: Any, compression: str) -> str:
+        """Return lines of Python that read ``path`` back into ``df`` as ``schema`` went in."""
+
+    def reader_of(
+        self, tables: Mapping[str, pa.Schema], path: str, options: Any, compression: str
+    ) -> str:
+        """Return the lines that read a file of several tables back: name -> frame in ``frames``.
+
+        One table is read into ``df``, as ``reader`` does. Overridden where ``multi_dataset``.
+        """
+        (schema,) = tables.values()
+        return self.reader(schema, path, options, compression)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this format's entry of ``GET formats``."""
+        return {
+            "type": self.type,
+            "label": self.label,
+            "endings": list(self.endings),
+            "media_type": self.media_type,
+            "options": self.options.model_json_schema(),
+            "capabilities": dict(self.capabilities.__dict__),
+        }

@@ -1,0 +1,147 @@
+"""One file on its way to the disk: compressed, hashed, counted, flushed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import DiskFull, ExportError, WriteFailed
+from ..registry import Bytes, Compression
+from .compression import compressor
+
+_WRITEBACK = 8 * 1024**2
+"""Bytes after which the kernel is asked to start writing, so that the final fsync is short."""
+
+
+class WrittenFile:
+    """Append bytes to a new file at ``path``; ``bytes`` and ``sha256`` speak of what is in it.
+
+    The file may be closed for a while (``rest``) and is opened again by the next write. ``shown``
+    is the name that errors say. Raises ``DiskFull`` or ``WriteFailed``.
+    """
+
+    def __init__(
+        self, path: Path, shown: str, *, compression: Compression, hashing: Executor
+    ) -> None:
+        self.path = path
+        self.bytes = 0
+        self._shown = shown
+        self._compressor = compressor(compression)
+        self._hash = _Hash(hashing)
+        self._flushed = 0
+        self._finished = False
+        self._file: int | None = None
+        self._open(os.O_CREAT | os.O_TRUNC)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    @property
+    def is_open(self) -> bool:
+        return self._file is not None
+
+    def write(self, data: Bytes) -> None:
+        """Append ``data``, compressed."""
+        self._append(self._compressor.compress(data))
+
+    def finish(self) -> None:
+        """Write what is left and flush the file to the disk; its bytes are final after this."""
+        if self._finished:
+            return
+        self._finished = True
+        self._append(self._compressor.finish())
+        if self._file is None:
+            self._open(os.O_APPEND)
+        assert self._file is not None
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise explain(error, self._shown) from error
+        finally:
+            self.rest()
+
+    def rest(self) -> None:
+        """Close the file until more is written."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self, how: int) -> None:
+        flags = os.O_WRONLY | how | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        try:
+            self._file = os.open(self.path, flags, 0o666)
+        except OSError as error:
+            raise explain(error, self._shown) from error
+
+    def _append(self, data: Bytes) -> None:
+        if not len(data):
+            return
+        self._hash.update(data)
+        if self._file is None:
+            self._open(os.O_APPEND)
+        assert self._file is not None
+        view = memoryview(data)
+        try:
+            while len(view):
+                written = os.write(self._file, view)
+                view = view[written:]
+        except OSError as error:
+            raise explain(error, self._shown) from error
+        self.bytes += len(data)
+        if self.bytes - self._flushed >= _WRITEBACK:
+            _start_writing(self._file, self._flushed, self.bytes - self._flushed)
+            self._flushed = self.bytes
+
+
+class _Hash:
+    """SHA-256 on another thread, beside the writing: neither waits for the other's bytes."""
+
+    def __init__(self, threads: Executor) -> None:
+        self._sum = hashlib.sha256()
+        self._threads = threads
+        self._latest: Future[None] | None = None
+
+    def update(self, data: Bytes) -> None:
+        """Take ``data``, which nobody may change any more, once what came before is done."""
+        if self._latest is not None:
+            self._latest.result()
+        self._latest = self._threads.submit(self._sum.update, data)
+
+    def hexdigest(self) -> str:
+        if self._latest is not None:
+            self._latest.result()
+        return self._sum.hexdigest()
+
+
+def explain(error: OSError, shown: str) -> ExportError:
+    """Return our error for what the file system said of the file that is ``shown`` so."""
+    if isinstance(error, ExportError):
+        return error
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return DiskFull(
+            f"The disk is full: “{shown}” could not be written, and nothing was left of it.",
+            hint="Free some space, or export to another disk.",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return WriteFailed(
+            f"The folder of “{shown}” cannot be written to.",
+            hint="Choose a folder that you may write to.",
+            field="output.path",
+        )
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return WriteFailed(f"“{shown}” could not be written: {reason}.", field="output.path")
+
+
+def _start_writing(file: int, offset: int, length: int) -> None:
+    """Ask for early write-back where the platform has a call for it; only a hint."""
+    advise = getattr(os, "posix_fadvise", None)
+    if advise is not None:
+        # DONTNEED starts writing dirty pages on Linux and frees those that are clean already
+        with suppress(OSError):
+            advise(file, offset, length, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,178 @@
+"""The document: what to export, how, and where to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from ..errors import InvalidSpec, did_you_mean
+from .model import Model, Name
+from .sources import Source
+from .where import Expression, Where, check_depth
+
+DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(duration: str) -> int:
+    """Return the seconds of a duration such as ``90s``, ``15m``, ``24h`` or ``7d``.
+
+    Raises ``InvalidSpec`` for anything else.
+    """
+    found = DURATION.match(duration.strip())
+    if not found:
+        raise InvalidSpec(
+            f"“{duration}” is not a duration.",
+            hint="Write a number and one of s, m, h, d: 90s, 15m, 24h, 7d.",
+        )
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+class Columns(Model):
+    """Which columns, in which order, under which names. All name columns before ``rename``."""
+
+    include: list[Name] = Field(default_factory=list, description="Empty means all.")
+    exclude: list[Name] = Field(default_factory=list)
+    rename: dict[Name, Name] = Field(default_factory=dict)
+    order: list[Name] = Field(
+        default_factory=list, description="These come first, the others keep their order."
+    )
+
+
+class Dataset(Model):
+    """One table of an export: where its rows come from and which of them are taken."""
+
+    name: Name = "data"
+    source: Source
+    where: Where | Expression | None = None
+    columns: Columns = Field(default_factory=Columns)
+    limit: Annotated[int, Field(ge=0, strict=True)] | None = None
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _not_too_deep(cls, value: Any) -> Any:
+        check_depth(value)
+        return value
+
+
+class Output(Model):
+    """Where the file goes. Without a path the export is a temporary download."""
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    if_exists: Literal["error", "replace", "rename"] = "error"
+
+
+class Retention(Model):
+    """When the file may be removed; unset, a file the user named stays for good."""
+
+    expires_after: str | None = None
+    delete_after_download: bool = False
+
+    @field_validator("expires_after")
+    @classmethod
+    def _a_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                seconds(value)
+            except InvalidSpec as error:
+                raise ValueError(f"{error.message} {error.hint}".rstrip(".")) from None
+        return value
+
+
+class FormatChoice(BaseModel):
+    """``{"type": …, option: value, …}``; the options are checked by the format itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: Name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Relation(Model):
+    """Rows of ``from`` (``dataset.column``, the key in the child) belong to the row of ``to``
+    (``dataset.column``, in the parent) that has the same value."""
+
+    name: Name
+    from_: Annotated[Name, Field(alias="from")]
+    to: Name
+
+
+class Link(NamedTuple):
+    """A relation with its ends taken apart."""
+
+    name: str
+    child: str
+    child_column: str
+    parent: str
+    parent_column: str
+
+
+DATASET_FIELDS = tuple(name for name in Dataset.model_fields if name != "name")
+
+
+class ExportSpec(Model):
+    """One export: datasets, a format, a place."""
+
+    name: Name = "export"
+    datasets: Annotated[list[Dataset], Field(min_length=1, max_length=100)]
+    relations: Annotated[list[Relation], Field(max_length=100)] = Field(default_factory=list)
+    format: FormatChoice | None = None
+    compression: Literal["none", "gzip", "zstd", "brotli"] | None = None
+    output: Output = Field(default_factory=Output)
+    retention: Retention = Field(default_factory=Retention)
+    on_loss: Literal["ignore", "warn", "error"] = "warn"
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ExportSpec:
+        seen: set[str] = set()
+        for dataset in self.datasets:
+            if dataset.name.casefold() in seen:
+                raise ValueError(f"two datasets are named “{dataset.name}”")
+            seen.add(dataset.name.casefold())
+        return self
+
+    @model_validator(mode="after")
+    def _relations_join_datasets(self) -> ExportSpec:
+        names = [dataset.name for dataset in self.datasets]
+        links = [_link(relation, names) for relation in self.relations]
+        for link in links:
+            if link.child == link.parent:
+                raise ValueError(f"the relation “{link.name}” joins “{link.child}” to itself")
+        return self
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The relations with their ends taken apart."""
+        names = [dataset.name for dataset in self.datasets]
+        return tuple(_link(relation, names) for relation in self.relations)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document as plain JSON values, without what is unset."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _link(relation: Relation, names: Iterable[str]) -> Link:
+    known = sorted(names, key=len, reverse=True)
+    ends: list[str] = []
+    for end in (relation.from_, relation.to):
+        dataset = next((name for name in known if end.startswith(f"{name}.")), None)
+        if dataset is None or len(end) == len(dataset) + 1:
+            hint = did_you_mean(end.split(".")[0], known)
+            raise ValueError(
+                f"“{end}” of the relation “{relation.name}” names no dataset and column, as "
+                f"“{known[0]}.column” does. {hint or ''}".rstrip(" .")
+            )
+        ends += [dataset, end[len(dataset) + 1 :]]
+    return Link(relation.name, *ends)

@@ -1,0 +1,91 @@
+"""The one sentence that says what is wrong with a document, where, and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import InvalidSpec, did_you_mean, nearest
+from .document import DATASET_FIELDS, Columns, Dataset, ExportSpec, Output, Retention
+from .sources import SOURCE_TYPES, source_type
+
+_KNOWN: dict[str, tuple[str, ...]] = {
+    "": (*ExportSpec.model_fields, *DATASET_FIELDS),
+    "datasets": tuple(Dataset.model_fields),
+    "columns": tuple(Columns.model_fields),
+    "output": tuple(Output.model_fields),
+    "retention": tuple(Retention.model_fields),
+    "source": ("type", "connection", "schema", "table", "query", "params", "path", "id"),
+    "relations": ("name", "from", "to"),
+    "where": ("column", "op", "value", "and", "or", "not"),
+}
+_TAGS = {*SOURCE_TYPES, "comparison", "and", "or", "not", "constrained-str"}
+
+
+def _path_in(document: Any, location: tuple[int | str, ...]) -> str:
+    """Return ``location`` without the union tags that pydantic mixes into it."""
+    path = ""
+    here = document
+    for index, part in enumerate(location):
+        if isinstance(part, int) and isinstance(here, list) and part < len(here):
+            path, here = f"{path}[{part}]", here[part]
+        elif isinstance(here, Mapping) and part in here:
+            path, here = f"{path}.{part}" if path else str(part), here[part]
+        elif isinstance(here, Mapping) and index == len(location) - 1 and part not in _TAGS:
+            path = f"{path}.{part}" if path else str(part)
+    return path
+
+
+def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> InvalidSpec:
+    """Say the first of pydantic's findings in one sentence of our own."""
+    found = error.errors(include_url=False)
+    # a misspelt name is the reason why the right one is missing
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    field = _path_in(document, first["loc"]) or None
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        name = str(first["loc"][-1])
+        owner = next(
+            (p for p in reversed(first["loc"][:-1]) if isinstance(p, str) and p in _KNOWN), ""
+        )
+        return InvalidSpec(
+            f"“{name}” is not a field of {owner or 'the spec'}.",
+            hint=did_you_mean(name, _KNOWN[owner]),
+            field=field,
+        )
+    if kind == "union_tag_invalid" or kind == "union_tag_not_found":
+        given = source_type(first["input"])
+        if given is None:
+            return InvalidSpec(
+                "The source has no “type”.", hint=f"One of {', '.join(SOURCE_TYPES)}.", field=field
+            )
+        return InvalidSpec(
+            f"“{given}” is not a type of source.",
+            hint=did_you_mean(given, SOURCE_TYPES),
+            field=field,
+        )
+    if kind == "missing":
+        if field == "datasets":
+            return InvalidSpec(
+                "The spec names no data.",
+                hint="Give it a “source”, or a list of “datasets”.",
+                field="datasets",
+            )
+        return InvalidSpec(f"“{field}” is missing.", field=field)
+    if kind == "literal_error":
+        given = str(first["input"])
+        expected = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        close = nearest(given, expected)
+        return InvalidSpec(
+            f"“{given}” is not a value of {field}.",
+            hint=f"Did you mean {close}?" if close else f"One of {', '.join(expected)}.",
+            field=field,
+        )
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return InvalidSpec(f"“{field}” is not a JSON object.", field=field)
+    message = first["msg"].removeprefix("Value error, ")
+    where = f"{field}: " if field else ""
+    return InvalidSpec(f"{where}{message}.", field=field)

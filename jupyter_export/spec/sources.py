@@ -1,0 +1,57 @@
+"""Where rows come from: the ``source`` of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag
+
+from .model import Model, Name
+
+
+class TableSource(Model):
+    """A table or view of a named connection."""
+
+    type: Literal["table"]
+    connection: Name
+    schema_: Name | None = Field(default=None, alias="schema")
+    table: Name
+
+
+class SqlSource(Model):
+    """The rows of one SQL query on a named connection; ``params`` are bound, never pasted."""
+
+    type: Literal["sql"]
+    connection: Name
+    query: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class FileSource(Model):
+    """A CSV, JSON, JSONL, Parquet, Arrow or XLSX file under the server's root."""
+
+    type: Literal["file"]
+    path: Name
+
+
+class UploadSource(Model):
+    """An Arrow IPC stream that was sent before; how a frame of a notebook reaches a job."""
+
+    type: Literal["upload"]
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def source_type(value: Any) -> str | None:
+    kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return kind if isinstance(kind, str) else None
+
+
+Source: TypeAlias = Annotated[
+    Annotated[TableSource, Tag("table")]
+    | Annotated[SqlSource, Tag("sql")]
+    | Annotated[FileSource, Tag("file")]
+    | Annotated[UploadSource, Tag("upload")],
+    Discriminator(source_type),
+]
+SOURCE_TYPES = ("table", "sql", "file", "upload")

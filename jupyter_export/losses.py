@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "decimal_beyond_15_digits": "a decimal has more digits than a reader's double keeps",
     "decimal_to_float": "a decimal becomes a binary floating-point number",
     "duplicate_header": "two columns have one heading",
+    "duplicate_key": "entries of a map that have one key",
     "encoding": "a character that the encoding does not have is replaced",
     "formula_guarded": "a text that a spreadsheet would run as a formula is made harmless",
     "glyph": "a character that no font at hand can draw",

@@ -7,6 +7,7 @@ when an import is missing. A third party adds an entry point in the group
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from .errors import InvalidSpec, MissingDependency, did_you_mean, nearest
-from .losses import Loss, LossLedger
+from .losses import Loss, LossLedger, example
 from .seams import (
     COMPRESSION_ENDINGS,
     BatchStream,
@@ -60,6 +61,8 @@ __all__ = [
     "interrupting",
 ]
 
+log = logging.getLogger(__name__)
+
 Layout: TypeAlias = Literal["file", "folder", "zip"]
 ZIP_ENDING = ".zip"
 
@@ -71,6 +74,10 @@ FORMATS: dict[str, str] = {
     "jsonl": "jupyter_export.formats.jsonl:JsonLinesFormat",
     "parquet": "jupyter_export.formats.parquet:ParquetFormat",
     "arrow": "jupyter_export.formats.arrow:ArrowFormat",
+    "excel": "jupyter_export.formats.excel:ExcelFormat",
+    "pdf": "jupyter_export.formats.pdf:PdfFormat",
+    "html": "jupyter_export.formats.html:HtmlFormat",
+    "markdown": "jupyter_export.formats.markdown:MarkdownFormat",
 }
 SOURCES: dict[str, str] = {
     "upload": "jupyter_export.sources.upload:open_upload",
@@ -79,6 +86,7 @@ SOURCES: dict[str, str] = {
     "sql": "jupyter_export.sources.sql:open_query",
 }
 EXTRAS: dict[str, str] = {
+    "cryptography": "pdf",
     "openpyxl": "excel",
     "psycopg": "postgres",
     "psycopg2": "postgres",
@@ -110,7 +118,12 @@ def formats() -> dict[str, Format]:
         name: _load(target, f"The format {name}")() for name, target in FORMATS.items()
     }
     for entry in entry_points(group="jupyter_export.formats"):
-        found.setdefault(entry.name, entry.load()())
+        if entry.name in found:
+            continue
+        try:
+            found[entry.name] = entry.load()()
+        except Exception:  # one plug-in that cannot be loaded must not take all formats along
+            log.warning("the format %s cannot be loaded", entry.name, exc_info=True)
     return found
 
 
@@ -198,7 +211,8 @@ def _format_for(spec: ExportSpec, file_name: str | None) -> tuple[Format, Compre
     elif not file_name:
         chosen = format_named("csv")
     else:
-        by_ending = {e: each for each in formats().values() for e in each.endings}
+        # the first one keeps an ending: no plug-in takes over those of the built-in formats
+        by_ending = {e: each for each in reversed(formats().values()) for e in each.endings}
         if ending not in by_ending:
             raise _unknown_ending(ending, file_name, by_ending)
         chosen = by_ending[ending]
@@ -247,37 +261,56 @@ def check_options(chosen: Format, options: Mapping[str, Any], file_name: str | N
             of_other = f" It belongs to {' and '.join(owners)}." if owners else ""
             raise InvalidSpec(
                 f"“{name}” is not an option of {chosen.type}.{of_other}",
-                hint=did_you_mean(name, known),
+                hint=None if owners else did_you_mean(name, known),
                 field=f"format.{name}",
             )
     try:
         return chosen.options.model_validate(dict(options))
     except ValidationError as error:
-        raise _of_option(chosen, error) from None
+        raise _of_option(chosen, options, error) from None
 
 
-def _of_option(chosen: Format, error: ValidationError) -> InvalidSpec:
+def _of_option(chosen: Format, options: Mapping[str, Any], error: ValidationError) -> InvalidSpec:
     """Say the first thing that is wrong with an option: its place, its value, what would do."""
-    first = error.errors(include_url=False)[0]
-    place = ""
-    for part in first["loc"]:
-        if isinstance(part, int):
-            place += f"[{part}]"
-        elif not part.startswith(("function-", "constrained-", "list[", "dict[")):
-            place += f".{part}" if place else part
-    message = first["msg"].removeprefix("Value error, ")
+    found = error.errors(include_url=False)
+    # a member of a union that took the value's type knows better why it cannot be
+    first = next((e for e in found if not e["type"].endswith(("_type", "_parsing"))), found[0])
+    place, given = _place(options, first["loc"])
+    message = re.sub(r"^\w+ should ", "it must ", first["msg"].removeprefix("Value error, "))
     hint = None
     if first["type"] == "literal_error":
         expected = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        message = f"“{first['input']}” is not one of {first['ctx']['expected']}"
+        message = f"“{example(first['input'])}” is not one of {first['ctx']['expected']}"
         close = nearest(str(first["input"]), expected)
         hint = f"Did you mean {close}?" if close else None
     elif first["type"] == "extra_forbidden":
-        message = "there is no such field"
+        message = f"it has no field “{first['loc'][-1]}”"
     elif first["type"] == "missing":
-        message = "it is missing"
+        message = f"its “{first['loc'][-1]}” is missing"
+    elif (
+        # each member of a union has an own complaint, and none of them is the reason
+        first["type"].endswith(("_type", "_parsing"))
+        and len(found) > 1
+        and all(_place(options, other["loc"])[0] == place for other in found)
+    ):
+        message = f"“{example(given)}” is no value that it takes"
+    if not place:
+        return InvalidSpec(
+            f"The {chosen.type} options do not fit together: {message}.", field="format"
+        )
     return InvalidSpec(
-        f"The {chosen.type} option “{place or 'options'}” cannot be used: {message}.",
+        f"The {chosen.type} option “{place}” cannot be used: {message}.",
         hint=hint,
-        field=f"format.{place}" if place else "format",
+        field=f"format.{place}",
     )
+
+
+def _place(options: Any, location: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the path of an error in the options, without pydantic's union tags, and its value."""
+    path, here = "", options
+    for part in location:
+        if isinstance(here, Mapping) and part in here:
+            path, here = f"{path}.{part}" if path else str(part), here[part]
+        elif isinstance(part, int) and isinstance(here, (list, tuple)) and part < len(here):
+            path, here = f"{path}[{part}]", here[part]
+    return path, here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -26,6 +27,10 @@ from ..registry import (
 from ..sinks import Sink
 from ..spec import ExportSpec
 
+_STEM_BYTES = 100
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_DEVICE = re.compile(r"con|prn|aux|nul|con(?:in|out)\$|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)
+
 
 def context_of(spec: ExportSpec, choice: Choice, here: Surroundings) -> FileContext:
     """Return what the format may know beside rows and options."""
@@ -39,7 +44,7 @@ def context_of(spec: ExportSpec, choice: Choice, here: Surroundings) -> FileCont
         suffix = ending + suffix.removeprefix(choice.format.endings[0])
     elif ending or packed:
         stem = name
-    return FileContext(spec.name, stem or spec.name, suffix, here, spec.links)
+    return FileContext(spec.name, stem or stems([spec.name])[0], suffix, here, spec.links)
 
 
 def separately(tables: Sequence[Table], choice: Choice) -> bool:
@@ -72,20 +77,28 @@ def _named(chunks: Iterator[Chunk], alone: str, folder: str) -> Iterator[Chunk]:
 
 
 def stems(names: Iterable[str]) -> list[str]:
-    """Return a file name without ending for each dataset: what every file system takes, and no
-    two alike."""
+    """Return a file name without ending for each dataset: what every file system takes (not the
+    names of Windows' devices, and never more bytes than a name may have), and no two alike."""
     taken: set[str] = set()
     found: list[str] = []
     for name in names:
-        plain = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "_", name).strip(" .")[:100] or "data"
+        plain = _FORBIDDEN.sub("_", name).strip(" .")
+        plain = plain.encode()[:_STEM_BYTES].decode(errors="ignore").rstrip(" .") or "data"
+        if _DEVICE.fullmatch(plain.split(".")[0].rstrip()):
+            plain = f"_{plain}"
         stem = plain
         number = 1
-        while stem.casefold() in taken:
+        while _alike(stem) in taken:
             number += 1
             stem = f"{plain} ({number})"
-        taken.add(stem.casefold())
+        taken.add(_alike(stem))
         found.append(stem)
     return found
+
+
+def _alike(name: str) -> str:
+    """Return what names have in common that some file systems take for one."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 class Counters:

@@ -27,7 +27,14 @@ from .opening import Opened, open_datasets
 
 SAMPLE_ROWS = 10_000
 """Rows of each dataset that losses and size are estimated from."""
+SAMPLE_BYTES = 32 * 1024**2
+"""Bytes in memory after which a sample of very wide rows ends."""
 _SAFE = 2**53
+LONGEST_CELL = 1000
+"""Characters of a cell that are shown; the whole of it may be a book. A nested value that is longer
+is shown as text."""
+_ONCE = ("duplicate_header", "sheet_name")
+"""Kinds that are counted once for a file, however many its rows."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def preview(spec: ExportSpec, here: Surroundings, rows: int = 20) -> Preview:
                 size += len(chunk.data)
         return Preview(
             datasets=tuple(_shown(each, rows) for each in samples),
-            losses=tuple(_scaled(loss, samples) for loss in losses),
+            losses=(*(_scaled(loss, samples) for loss in losses), *_beyond(choice, samples)),
             format=choice.format.type,
             bytes_estimate=_scaled_size(size, samples),
         )
@@ -96,7 +103,7 @@ def preview(spec: ExportSpec, here: Surroundings, rows: int = 20) -> Preview:
 
 def _sample(opened: Opened, most: int) -> _Sample:
     batches: list[pa.RecordBatch] = []
-    left = most
+    left, size = most, SAMPLE_BYTES
     whole = True
     for batch in opened.table.batches:
         if left == 0:
@@ -104,18 +111,24 @@ def _sample(opened: Opened, most: int) -> _Sample:
             if not whole:
                 break
             continue
-        batches.append(batch.slice(0, left))
-        whole = batch.num_rows <= left
-        left -= batches[-1].num_rows
+        kept = batch.slice(0, left)
+        if kept.num_rows and kept.nbytes > size:
+            kept = kept.slice(0, max(1, size * kept.num_rows // kept.nbytes))
+        batches.append(kept)
+        whole = batch.num_rows == kept.num_rows
+        left -= kept.num_rows
+        size -= kept.nbytes
         if not whole:
             break
-    total = most - left if whole else opened.table.total_rows
+        if size <= 0:
+            left = 0
+    total = sum(batch.num_rows for batch in batches) if whole else opened.table.total_rows
     return _Sample(opened.table, tuple(batches), whole, total)
 
 
 def _scaled(loss: Loss, samples: Sequence[_Sample]) -> Loss:
     sample = next((s for s in samples if s.table.name == loss.dataset), samples[0])
-    if sample.whole:
+    if sample.whole or loss.kind in _ONCE or loss.column not in sample.table.schema.names:
         return loss
     count = loss.count
     if count is not None and sample.total_rows is not None and sample.rows:
@@ -124,12 +137,30 @@ def _scaled(loss: Loss, samples: Sequence[_Sample]) -> Loss:
 
 
 def _scaled_size(size: int, samples: Sequence[_Sample]) -> int | None:
-    seen = sum(sample.rows for sample in samples)
-    totals = [sample.total_rows for sample in samples]
-    if all(sample.whole for sample in samples) or not seen:
-        return size
-    known = [total for total in totals if total is not None]
-    return round(size * sum(known) / seen) if len(known) == len(totals) else None
+    """Return the bytes of all rows; a dataset weighs as much as its rows do in memory."""
+    seen = whole = 0.0
+    for sample in samples:
+        held = 1 + sum(batch.nbytes for batch in sample.batches)
+        if sample.total_rows is None:
+            return None
+        seen += held
+        whole += held if not sample.rows else held * sample.total_rows / sample.rows
+    return round(size * whole / seen)
+
+
+def _beyond(choice: registry.Choice, samples: Sequence[_Sample]) -> Iterator[Loss]:
+    """Yield what no sample shows: that there are more rows than the format holds."""
+    most = choice.format.capabilities.max_rows
+    for sample in samples:
+        if most is not None and (sample.total_rows or 0) > most and not sample.whole:
+            yield Loss(
+                "rows_beyond_limit",
+                sample.table.name,
+                (sample.total_rows or 0) - most,
+                f"{choice.format.label} holds {most:,} rows in one place",
+                dataset=sample.table.name if len(samples) > 1 else None,
+                estimated=True,
+            )
 
 
 def _shown(sample: _Sample, rows: int) -> dict[str, Any]:
@@ -153,8 +184,16 @@ def _values(column: pa.ChunkedArray, name: str) -> Iterator[Any]:
             found = tokens.json(chunk, name, style, LossLedger()).to_pylist()
         except (ExportError, pa.ArrowException):
             # a type without a JSON form: Python's own text shows what is there
-            yield from (None if v is None else str(v) for v in chunk.to_pylist())
+            yield from (None if v is None else _cut(str(v)) for v in chunk.to_pylist())
             continue
         for token in found:
             value = None if token is None else json.loads(token)
-            yield str(value) if isinstance(value, int) and abs(value) > _SAFE else value
+            if isinstance(value, int) and abs(value) > _SAFE:
+                value = str(value)
+            elif value is not None and len(token) > LONGEST_CELL:
+                value = _cut(value if isinstance(value, str) else token)
+            yield value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"

@@ -32,6 +32,6 @@ def open_sink(
             here.part,
             if_exists=if_exists,
             compression=choice.compression,
-            suffixes=(choice.suffix,),
+            check=check,
         )
     return LocalSink(here.target, here.part, if_exists=if_exists, compression=choice.compression)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
+import re
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -21,13 +24,17 @@ from .written import WrittenFile, explain
 MANIFEST = "manifest.json"
 _OPEN = 64
 """Files held open at a time: far below what a process may have."""
+_COMPRESSING = 8
+"""Files compressed at a time: a compressor holds up to 7 MB."""
+_NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 class FolderSink(Sink):
     """Write files by turns into a hidden folder beside the target, which becomes it.
 
-    ``suffixes`` are the endings of the files that such an export makes: only a folder that holds
-    nothing else is replaced, since everything in it goes.
+    Only a folder that holds nothing but what such an export has written is replaced, since
+    everything in it goes. ``check`` is called again and again while many files are finished, and
+    may raise. The files of a folder that is not ``durable`` are not flushed to the disk.
     """
 
     def __init__(
@@ -37,13 +44,16 @@ class FolderSink(Sink):
         *,
         if_exists: IfExists = "error",
         compression: Compression = "none",
-        suffixes: Iterable[str] = (),
+        check: Callable[[], None] = lambda: None,
+        durable: bool = True,
     ) -> None:
         self.target = target
         self.part = part
         self._if_exists = if_exists
         self._compression: Compression = compression
-        self._suffixes = tuple(suffixes)
+        self._check = check
+        self._durable = durable
+        self._most_open = _OPEN if compression == "none" else _COMPRESSING
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="jupyter-export-hash")
         self._files: dict[str, WrittenFile] = {}
         self._open: OrderedDict[str, None] = OrderedDict()
@@ -95,15 +105,23 @@ class FolderSink(Sink):
         if written.is_open:
             self._open[file] = None
             self._open.move_to_end(file)
-            if len(self._open) > _OPEN:
-                self._files[self._open.popitem(last=False)[0]].rest()
+            if len(self._open) > self._most_open:
+                self._set_aside(self._files[self._open.popitem(last=False)[0]])
+
+    def _set_aside(self, file: WrittenFile) -> None:
+        before = file.bytes
+        file.set_aside()
+        self._total += file.bytes - before
 
     def finish(self) -> None:
         for file in self._files.values():
+            self._check()
             before = file.bytes
             file.finish()
             self._total += file.bytes - before
         self._open.clear()
+        if not self._durable:
+            return
         for folder in {self.path_of(name).parent for name in self._files}:
             flush_folder(folder)
 
@@ -126,7 +144,11 @@ class FolderSink(Sink):
         make_folder(path.parent, self.target)
         plain = "none" if file == MANIFEST else self._compression
         written = WrittenFile(
-            path, f"{self.target.name}/{file}", compression=plain, hashing=self._hashing
+            path,
+            f"{self.target.name}/{file}",
+            compression=plain,
+            hashing=self._hashing,
+            durable=self._durable,
         )
         self._files[file] = written
         self._open[file] = None
@@ -137,14 +159,15 @@ class FolderSink(Sink):
             return self._replace()
         names = free_names(self.target) if self._if_exists == "rename" else iter([self.target])
         for name in names:
-            try:
-                # a folder is renamed onto an empty one, which reserves the name
-                name.mkdir()
-            except FileExistsError:
+            if os.path.lexists(name):
                 continue
-            if os.name == "nt":
-                name.rmdir()
-            os.rename(self.part, name)
+            try:
+                # never over a file or a folder with something in it, whoever made it meanwhile
+                os.rename(self.part, name)
+            except OSError as error:
+                if error.errno in _NOT_FREE:
+                    continue
+                raise
             return name
         raise already_there(self.target)
 
@@ -174,10 +197,14 @@ class FolderSink(Sink):
         return self.target
 
     def _foreign(self) -> str | None:
+        """Return a file of the folder that is neither in its manifest nor named as ours are."""
+        listed = _listed(self.target / MANIFEST)
+        shapes = {_shape(name) for name in self._files}
         for folder, _, names in os.walk(self.target):
-            for name in names:
-                if name != MANIFEST and not name.lower().endswith(self._suffixes):
-                    return (Path(folder) / name).relative_to(self.target).as_posix()
+            for name in sorted(names):
+                file = (Path(folder) / name).relative_to(self.target).as_posix()
+                if file != MANIFEST and file not in listed and _shape(file) not in shapes:
+                    return file
         return None
 
     def _clear(self) -> None:
@@ -186,3 +213,18 @@ class FolderSink(Sink):
             self.part.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(self.part)
+
+
+def _shape(file: str) -> tuple[str, ...]:
+    """Return what the names of all parts, or of all partitions (``key=value/``), share."""
+    *folders, name = file.split("/")
+    return (*(each for each in folders if "=" not in each), re.sub(r"[0-9]+", "0", name))
+
+
+def _listed(manifest: Path) -> set[str]:
+    """Return the files that a manifest names; none where it is no manifest of ours."""
+    try:
+        datasets = json.loads(manifest.read_bytes())["datasets"]
+        return {file["path"] for dataset in datasets for file in dataset["files"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()

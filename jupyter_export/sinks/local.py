@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,7 @@ class LocalSink(Sink):
 
     def _name_it(self) -> Path:
         if self._if_exists == "replace":
+            _keep_mode(self.target, self.part)
             os.replace(self.part, self.target)
             return self.target
         names = iter([self.target]) if self._if_exists == "error" else free_names(self.target)
@@ -117,6 +119,14 @@ class LocalSink(Sink):
                 continue
             return name
         raise already_there(self.target)
+
+
+def _keep_mode(old: Path, new: Path) -> None:
+    """Give ``new`` the permissions of the file that it replaces, if that is one."""
+    with suppress(OSError):
+        known = os.lstat(old)
+        if stat.S_ISREG(known.st_mode):
+            os.chmod(new, stat.S_IMODE(known.st_mode) & 0o777)
 
 
 def make_folder(folder: Path, target: Path) -> None:

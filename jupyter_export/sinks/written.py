@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import DiskFull, ExportError, WriteFailed
 from ..registry import Bytes, Compression
-from .compression import compressor
+from .compression import Compressor, compressor
 
 _WRITEBACK = 8 * 1024**2
 """Bytes after which the kernel is asked to start writing, so that the final fsync is short."""
@@ -20,17 +20,27 @@ _WRITEBACK = 8 * 1024**2
 class WrittenFile:
     """Append bytes to a new file at ``path``; ``bytes`` and ``sha256`` speak of what is in it.
 
-    The file may be closed for a while (``rest``) and is opened again by the next write. ``shown``
-    is the name that errors say. Raises ``DiskFull`` or ``WriteFailed``.
+    The file may be set aside for a while and is opened again by the next write; what is written
+    then is a further member of a gzip file (RFC 1952, section 2.2), and refused by the other kinds
+    of compression. ``durable`` files are flushed to the disk at the end. ``shown`` is the name that
+    errors say. Raises ``DiskFull`` or ``WriteFailed``.
     """
 
     def __init__(
-        self, path: Path, shown: str, *, compression: Compression, hashing: Executor
+        self,
+        path: Path,
+        shown: str,
+        *,
+        compression: Compression,
+        hashing: Executor,
+        durable: bool = True,
     ) -> None:
         self.path = path
         self.bytes = 0
         self._shown = shown
-        self._compressor = compressor(compression)
+        self._durable = durable
+        self._compression: Compression = compression
+        self._compressor: Compressor | None = compressor(compression)
         self._hash = _Hash(hashing)
         self._flushed = 0
         self._finished = False
@@ -47,6 +57,8 @@ class WrittenFile:
 
     def write(self, data: Bytes) -> None:
         """Append ``data``, compressed."""
+        if self._compressor is None:
+            self._compressor = self._another()
         self._append(self._compressor.compress(data))
 
     def finish(self) -> None:
@@ -54,7 +66,10 @@ class WrittenFile:
         if self._finished:
             return
         self._finished = True
-        self._append(self._compressor.finish())
+        self._end_compression()
+        if not self._durable:
+            self.rest()
+            return
         if self._file is None:
             self._open(os.O_APPEND)
         assert self._file is not None
@@ -65,11 +80,32 @@ class WrittenFile:
         finally:
             self.rest()
 
+    def set_aside(self) -> None:
+        """Close the file until more is written, and give back what its compressor holds."""
+        if self._compression != "none":
+            self._end_compression()
+        self.rest()
+
     def rest(self) -> None:
         """Close the file until more is written."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _end_compression(self) -> None:
+        if self._compressor is not None:
+            self._append(self._compressor.finish())
+            self._compressor = None
+
+    def _another(self) -> Compressor:
+        if self._compression != "gzip":
+            raise WriteFailed(
+                f"“{self._shown}” is written by turns with too many other files, which "
+                f"{self._compression} does not allow.",
+                hint="Choose gzip, or no compression.",
+                field="compression",
+            )
+        return compressor("gzip")
 
     def _open(self, how: int) -> None:
         flags = os.O_WRONLY | how | getattr(os, "O_BINARY", 0)

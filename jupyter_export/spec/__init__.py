@@ -98,6 +98,9 @@ def parse(document: Any) -> ExportSpec:
         raise first_sentence(error, document) from None
     except RecursionError:
         raise InvalidSpec("The spec is nested too deeply.") from None
+    except UnicodeEncodeError:
+        # pydantic cannot say a sentence that repeats such a text
+        raise _half_a_character() from None
     _refuse_what_json_cannot_hold(spec)
     return spec
 
@@ -107,15 +110,19 @@ def _refuse_what_json_cannot_hold(spec: ExportSpec) -> None:
     try:
         json.dumps(spec.to_json(), ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidSpec(
-            "The spec holds half of a character (a lone surrogate).",
-            hint="Write its texts in whole characters.",
-        ) from None
+        raise _half_a_character() from None
     except ValueError:
         raise InvalidSpec(
             "The spec holds a number that JSON does not have (NaN or Infinity).",
             hint="Write a finite number.",
         ) from None
+
+
+def _half_a_character() -> InvalidSpec:
+    return InvalidSpec(
+        "The spec holds half of a character (a lone surrogate).",
+        hint="Write its texts in whole characters.",
+    )
 
 
 def _widen(document: Mapping[str, Any]) -> dict[str, Any]:

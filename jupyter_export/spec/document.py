@@ -10,41 +10,47 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
 from ..errors import InvalidSpec, did_you_mean
-from .model import Model, Name
+from .model import ColumnName, Model, Name, Path
 from .sources import Source
 from .where import Expression, Where, check_depth
 
-DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_DAYS = 36_500
 
 
 def seconds(duration: str) -> int:
     """Return the seconds of a duration such as ``90s``, ``15m``, ``24h`` or ``7d``.
 
-    Raises ``InvalidSpec`` for anything else.
+    Raises ``InvalidSpec`` for anything else, and for more than a hundred years.
     """
-    found = DURATION.match(duration.strip())
+    found = DURATION.fullmatch(duration.strip())
     if not found:
         raise InvalidSpec(
-            f"“{duration}” is not a duration.",
+            f"“{duration[:40]}” is not a duration.",
             hint="Write a number and one of s, m, h, d: 90s, 15m, 24h, 7d.",
         )
-    return int(found[1]) * _SECONDS[found[2]]
+    length = int(found[1]) * _SECONDS[found[2]]
+    if length > _LONGEST_DAYS * _SECONDS["d"]:
+        raise InvalidSpec(
+            f"“{duration}” is longer than a hundred years.",
+            hint=f"At most {_LONGEST_DAYS}d; leave it out to keep the file for good.",
+        )
+    return length
 
 
 class Columns(Model):
     """Which columns, in which order, under which names. All name columns before ``rename``."""
 
-    include: list[Name] = Field(default_factory=list, description="Empty means all.")
-    exclude: list[Name] = Field(default_factory=list)
-    rename: dict[Name, Name] = Field(default_factory=dict)
-    order: list[Name] = Field(
+    include: list[ColumnName] = Field(default_factory=list, description="Empty means all.")
+    exclude: list[ColumnName] = Field(default_factory=list)
+    rename: dict[ColumnName, Name] = Field(default_factory=dict)
+    order: list[ColumnName] = Field(
         default_factory=list, description="These come first, the others keep their order."
     )
 
@@ -56,7 +62,7 @@ class Dataset(Model):
     source: Source
     where: Where | Expression | None = None
     columns: Columns = Field(default_factory=Columns)
-    limit: Annotated[int, Field(ge=0, strict=True)] | None = None
+    limit: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
 
     @field_validator("where", mode="before")
     @classmethod
@@ -68,7 +74,7 @@ class Dataset(Model):
 class Output(Model):
     """Where the file goes. Without a path the export is a temporary download."""
 
-    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    path: Path | None = None
     if_exists: Literal["error", "replace", "rename"] = "error"
 
 
@@ -105,8 +111,8 @@ class Relation(Model):
     (``dataset.column``, in the parent) that has the same value."""
 
     name: Name
-    from_: Annotated[Name, Field(alias="from")]
-    to: Name
+    from_: Annotated[ColumnName, Field(alias="from")]
+    to: ColumnName
 
 
 class Link(NamedTuple):

@@ -7,6 +7,9 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ColumnName: TypeAlias = Annotated[str, StringConstraints(max_length=10_000)]
+"""What a column is called in the data: frames and files have empty and very long names."""
+Path: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Scalar: TypeAlias = str | int | float | bool | None
 
 

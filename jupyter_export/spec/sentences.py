@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..errors import InvalidSpec, did_you_mean, nearest
 from .document import DATASET_FIELDS, Columns, Dataset, ExportSpec, Output, Retention
-from .sources import SOURCE_TYPES, source_type
+from .sources import SOURCE_FIELDS, SOURCE_TYPES, source_type
 
 _KNOWN: dict[str, tuple[str, ...]] = {
     "": (*ExportSpec.model_fields, *DATASET_FIELDS),
@@ -18,7 +18,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "columns": tuple(Columns.model_fields),
     "output": tuple(Output.model_fields),
     "retention": tuple(Retention.model_fields),
-    "source": ("type", "connection", "schema", "table", "query", "params", "path", "id"),
+    "source": (),  # another tuple for each type of source
     "relations": ("name", "from", "to"),
     "where": ("column", "op", "value", "and", "or", "not"),
 }
@@ -39,6 +39,13 @@ def _path_in(document: Any, location: tuple[int | str, ...]) -> str:
     return path
 
 
+def _fields_of(owner: str, location: tuple[int | str, ...]) -> tuple[str, ...]:
+    if owner != "source":
+        return _KNOWN[owner]
+    kind = next((part for part in location if part in SOURCE_FIELDS), None)
+    return SOURCE_FIELDS[str(kind)] if kind else ("type",)
+
+
 def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> InvalidSpec:
     """Say the first of pydantic's findings in one sentence of our own."""
     found = error.errors(include_url=False)
@@ -53,7 +60,7 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
         )
         return InvalidSpec(
             f"“{name}” is not a field of {owner or 'the spec'}.",
-            hint=did_you_mean(name, _KNOWN[owner]),
+            hint=did_you_mean(name, _fields_of(owner, first["loc"])),
             field=field,
         )
     if kind == "union_tag_invalid" or kind == "union_tag_not_found":
@@ -76,7 +83,7 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
             )
         return InvalidSpec(f"“{field}” is missing.", field=field)
     if kind == "literal_error":
-        given = str(first["input"])
+        given = str(first["input"])[:80]
         expected = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         close = nearest(given, expected)
         return InvalidSpec(

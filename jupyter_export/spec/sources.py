@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag
 
-from .model import Model, Name
+from .model import Model, Name, Path
 
 
 class TableSource(Model):
@@ -32,7 +32,7 @@ class FileSource(Model):
     """A CSV, JSON, JSONL, Parquet, Arrow or XLSX file under the server's root."""
 
     type: Literal["file"]
-    path: Name
+    path: Path
 
 
 class UploadSource(Model):
@@ -54,4 +54,14 @@ Source: TypeAlias = Annotated[
     | Annotated[UploadSource, Tag("upload")],
     Discriminator(source_type),
 ]
-SOURCE_TYPES = ("table", "sql", "file", "upload")
+SOURCE_FIELDS: dict[str, tuple[str, ...]] = {
+    name: tuple(field.alias or key for key, field in model.model_fields.items())
+    for name, model in (
+        ("table", TableSource),
+        ("sql", SqlSource),
+        ("file", FileSource),
+        ("upload", UploadSource),
+    )
+}
+"""Type of source -> the fields that it has."""
+SOURCE_TYPES = tuple(SOURCE_FIELDS)

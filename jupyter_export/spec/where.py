@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from .model import Model, Name, Scalar
+from .model import ColumnName, Model, Scalar
 
 MAX_DEPTH = 50
 """Deepest nesting of ``where`` that is accepted."""
@@ -21,7 +21,7 @@ Operator: TypeAlias = Literal[
 class Comparison(Model):
     """``{"column", "op", "value"}``; the value's shape depends on the operator."""
 
-    column: Name
+    column: ColumnName
     op: Operator
     value: Scalar | list[Scalar] = None
 

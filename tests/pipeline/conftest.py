@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from jupyter_export import pipeline
 from jupyter_export.pipeline import Progress, Result, Surroundings
 from jupyter_export.spec import parse
+
+MOMENT = datetime(2026, 1, 31, 9, 30, tzinfo=timezone.utc)
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Bench:
             "part": path.with_name(f".{path.name}.part"),
             "uploads": self.uploads,
             "scratch": self.scratch,
+            "started": MOMENT,
         }
         return Surroundings(**{**known, **changes})
 

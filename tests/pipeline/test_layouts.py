@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -227,9 +228,80 @@ def test_a_preview_writes_nothing(bench: Bench) -> None:
     json.dumps(seen)
 
 
+def test_a_preview_cuts_cells_that_are_books(bench: Bench) -> None:
+    cells = ["x" * 1000, "é" * 100_000, '"' * 1000]
+    table = pa.table({"text": cells, "list": [[cell] * 3 for cell in cells], "n": [1, 2, None]})
+    spec = parse({"source": {"type": "upload", "id": bench.freeze(table)}, "format": "json"})
+    (data,) = pipeline.preview(spec, bench.surroundings("out.json")).to_json()["datasets"]
+    assert [row[0] for row in data["rows"]] == [cells[0], f"{cells[1][:999]}…", cells[2]]
+    assert [len(row[1]) for row in data["rows"]] == [1000] * 3
+    assert data["rows"][0][1].startswith('["xx')
+    assert [row[2] for row in data["rows"]] == [1, 2, None]
+
+
 def test_a_preview_of_all_rows_is_exact(bench: Bench) -> None:
     spec = parse(document(bench, format="json"))
     seen = pipeline.preview(spec, bench.surroundings("out")).to_json()
     assert [d["name"] for d in seen["datasets"]] == ["planes", "flights"]
     assert seen["datasets"][1]["rows"] == [["N1", 5], ["N1", 7], ["N2", None]]
     assert not any(loss["estimated"] for loss in seen["losses"])
+
+
+def test_one_file_holds_them_all_where_it_can(bench: Bench) -> None:
+    for kind, made in registry.formats().items():
+        if not made.capabilities.multi_dataset:
+            continue
+        more = {"structure": "nested"} if kind == "json" else {}
+        target = f"out{made.endings[0]}"
+        result = bench.run(document(bench, format={"type": kind, **more}), target)
+        assert (result.path, result.rows, len(result.files)) == (target, 5, 1)
+        assert result.reader
+
+
+def test_a_preview_of_very_wide_rows_reads_few_of_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["jupyter_export.pipeline.preview"]
+    monkeypatch.setattr(module, "SAMPLE_BYTES", 100_000)
+    table = pa.table({"text": ["x" * 10_000] * 500, "b": [b"x"] * 500})
+    cut = pa.Table.from_batches(table.to_batches(max_chunksize=7))
+    for each in (table, cut):
+        spec = parse({"source": {"type": "upload", "id": bench.freeze(each)}, "format": "csv"})
+        seen = pipeline.preview(spec, bench.surroundings())
+        assert 1 <= len(seen.datasets[0]["rows"]) <= 14
+        assert seen.datasets[0]["total_rows"] == 500
+        binary = next(loss for loss in seen.losses if loss.kind == "binary")
+        assert (binary.count, binary.estimated) == (500, True)
+        assert seen.bytes_estimate == pytest.approx(5_000_000, rel=0.1)
+
+
+def test_the_estimate_weighs_each_dataset_by_its_rows(bench: Bench) -> None:
+    """Ten wide rows that are all there, beside many narrow ones."""
+    tables = {
+        "wide": pa.table({"t": ["x" * 100_000] * 10}),
+        "long": pa.table({"n": range(200_000)}),
+    }
+    spec = {
+        "datasets": [
+            {"name": name, "source": {"type": "upload", "id": bench.freeze(table)}}
+            for name, table in tables.items()
+        ],
+        "format": "csv",
+    }
+    estimate = pipeline.preview(parse(spec), bench.surroundings("out")).bytes_estimate
+    real = bench.run(spec, "out").bytes
+    assert estimate is not None
+    assert real / 2 < estimate < real * 2
+
+
+def test_a_preview_tells_what_no_sample_shows(bench: Bench) -> None:
+    table = pa.table({"n": pa.nulls(1_100_000, pa.int8())})
+    spec = parse(
+        {
+            "datasets": [{"name": "a/b", "source": {"type": "upload", "id": bench.freeze(table)}}],
+            "format": "excel",
+        }
+    )
+    losses = {loss.kind: loss for loss in pipeline.preview(spec, bench.surroundings()).losses}
+    assert losses["rows_beyond_limit"].count == 1_100_000 - 1_048_576
+    assert losses["sheet_name"].count == 1

@@ -284,3 +284,10 @@ def test_others_unpack_the_plain_bytes(bench: Bench, rows: int) -> None:
 def test_gzip_states_no_time(bench: Bench) -> None:
     bench.export(TABLE, "x.csv.gz")
     assert (bench.root / "x.csv.gz").read_bytes()[4:8] == b"\0\0\0\0"
+
+
+def test_a_replaced_file_keeps_its_permissions(bench: Bench) -> None:
+    bench.export(TABLE, "a.csv")
+    (bench.root / "a.csv").chmod(0o600)
+    bench.export(TABLE, "a.csv", output={"if_exists": "replace"})
+    assert stat.S_IMODE((bench.root / "a.csv").stat().st_mode) == 0o600

@@ -47,6 +47,13 @@ def deep(levels: int) -> Any:
         ({"source": SOURCE, "compression": "gzp"}, "compression", "Did you mean gzip?"),
         ({"source": SOURCE, "limit": -1}, "datasets[0].limit", "greater than or equal"),
         ({"source": SOURCE, "limit": True}, "datasets[0].limit", "integer"),
+        ({"source": SOURCE, "limit": 2**63}, "datasets[0].limit", "less than or equal"),
+        ({"source": {**SOURCE, "path": "x"}}, "datasets[0].source.path", "Known: id, type"),
+        ({"source": SOURCE, "retention": {"expires_after": "\ud800"}}, None, "half of a character"),
+        ({"source": SOURCE, "retention": {"expires_after": "9" * 5000 + "d"}},
+         "retention.expires_after", "not a duration"),
+        ({"source": SOURCE, "retention": {"expires_after": "36501d"}}, "retention.expires_after",
+         "a hundred years"),
         ({"source": SOURCE, "limit": "many"}, "datasets[0].limit", "integer"),
         ({"source": SOURCE, "sort": [{"column": "a"}]}, "sort", "cannot be run by this version"),
         ({"source": SOURCE, "format": 5}, "format", "not a JSON object"),
@@ -79,7 +86,11 @@ def test_a_bad_document(document: Any, field: str | None, words: str) -> None:
 
 
 _scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
 )
 _WORDS = [
     *("name", "datasets", "source", "where", "columns", "limit", "format", "compression"),
@@ -173,3 +184,10 @@ def test_durations(text: str, value: int) -> None:
 
 def test_the_schema_of_the_document() -> None:
     assert "datasets" in ExportSpec.model_json_schema()["required"]
+
+
+def test_columns_are_named_as_the_data_has_them() -> None:
+    """Frames have columns without a name, and files deep paths."""
+    columns = {"rename": {"": "index"}, "exclude": ["c" * 1000]}
+    spec = parse({"source": {"type": "file", "path": "d/" * 500 + "x.csv"}, "columns": columns})
+    assert spec.datasets[0].columns.rename == {"": "index"}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..registry import Bytes
 
@@ -20,23 +21,27 @@ ROWS = 32_768
 in memory many times over."""
 BYTES = 16 * 1024**2
 """A piece of very wide rows is cut here, long before Arrow's 2 GiB of text for one array."""
+_CELL_BYTES = 8
+"""Of the smallest cell with what stands around it: a boolean, a null."""
 _WINDOW = 256 * 1024
 
 
 def even(
-    batches: Iterable[pa.RecordBatch], rows: int = ROWS, size: int = BYTES
+    batches: Iterable[pa.RecordBatch], rows: int = ROWS, size: int = BYTES, *, as_text: bool = True
 ) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in batches of at most ``rows`` rows and about ``size`` bytes.
 
     Small neighbours are put together (an engine's 2,048 rows at a time would cost more calls than
-    work), large batches are cut without a copy.
+    work), large batches are cut without a copy. ``as_text`` counts the bytes that they are in a
+    text: the words of a dictionary in every row that has them, and a cell of one bit as a word.
     """
     waiting: list[pa.RecordBatch] = []
     waiting_rows = waiting_bytes = 0
     for batch in batches:
         most = rows
-        if batch.num_rows and batch.nbytes > size:
-            most = max(1, min(rows, size * batch.num_rows // batch.nbytes))
+        weight = _weight(batch, size) if as_text else batch.nbytes
+        if batch.num_rows and weight > size:
+            most = max(1, min(rows, size * batch.num_rows // weight))
         if batch.num_rows > most // 2 or most < rows:
             if waiting:
                 yield from _together(waiting)
@@ -44,14 +49,41 @@ def even(
             for start in range(0, batch.num_rows, most):
                 yield batch.slice(start, most)
         elif batch.num_rows:
-            if waiting_rows + batch.num_rows > rows or waiting_bytes + batch.nbytes > size:
+            if waiting_rows + batch.num_rows > rows or waiting_bytes + weight > size:
                 yield from _together(waiting)
                 waiting, waiting_rows, waiting_bytes = [], 0, 0
             waiting.append(batch)
             waiting_rows += batch.num_rows
-            waiting_bytes += batch.nbytes
+            waiting_bytes += weight
     if waiting:
         yield from _together(waiting)
+
+
+def _weight(batch: pa.RecordBatch, size: int) -> int:
+    """Return about the bytes of the batch as text.
+
+    Words that cannot come to ``size`` bytes, however the rows repeat them, are counted once.
+    """
+    words: int = batch.nbytes + sum(_repeated(column, size) for column in batch.columns)
+    return max(words, int(batch.num_rows * batch.num_columns * _CELL_BYTES))
+
+
+def _repeated(column: pa.Array, size: int) -> int:
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    if not pa.types.is_dictionary(column.type) or not len(column):
+        return 0
+    words = column.dictionary
+    if not len(words) or words.nbytes * len(column) <= size:
+        return 0
+    try:
+        sizes = pc.binary_length(words)
+    except pa.ArrowNotImplementedError:
+        # numbers and moments are short; of nested words the mean is known
+        return int(words.nbytes * len(column) // len(words))
+    if (pc.max(sizes).as_py() or 0) * len(column) <= size:
+        return 0
+    return pc.sum(pc.take(sizes, column.indices)).as_py() or 0
 
 
 def _together(batches: list[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ..errors import SourceFailed
 from ..registry import (
+    Bytes,
     Capabilities,
     Chunk,
     Format,
-    FormatOptions,
+    Loss,
     LossLedger,
     OptionsModel,
     RowCounter,
 )
 from . import readback
-from .batches import even
+from .batches import even, in_order
+from .declared import Declared, cast, declared_schema
+from .dictionaries import GrowingDictionaries
 
-_ROWS = 131_072
 _BYTES = 64 * 1024**2
+_LARGE = 64 * 1024
+"""Bytes from which a buffer is handed on as it is; smaller ones are put together."""
 
 
-class ArrowOptions(FormatOptions):
+class ArrowOptions(Declared):
     structure: Literal["file", "stream"] = Field("file", description="file allows random access.")
     compression: Literal["none", "lz4", "zstd"] = "none"
+    level: int | None = Field(None, ge=1, le=22, description="Of zstd (1-22).")
+    batch_rows: int = Field(65_536, ge=1, le=10_000_000, description="Rows of a record batch.")
+
+    @model_validator(mode="after")
+    def _level_of_zstd(self) -> ArrowOptions:
+        if self.level is not None and self.compression != "zstd":
+            raise ValueError(f"{self.compression} takes no level")
+        return self
 
 
 class ArrowFormat(Format):
@@ -50,21 +60,38 @@ class ArrowFormat(Format):
         threads: int,
         losses: LossLedger,
     ) -> Iterator[Chunk]:
+        declared = declared_schema(schema, options)
+        rows = even(
+            cast(iter(batches), declared, schema, losses), options.batch_rows, _BYTES, as_text=False
+        )
         gathered = _Gathered()
         new = pa.ipc.new_file if options.structure == "file" else pa.ipc.new_stream
         write_options = pa.ipc.IpcWriteOptions(
-            compression=None if options.compression == "none" else options.compression,
+            compression=None
+            if options.compression == "none"
+            else pa.Codec(options.compression, options.level),
             emit_dictionary_deltas=True,
         )
-        dictionaries = _GrowingDictionaries(schema)
-        with new(pa.PythonFile(gathered, "w"), schema, options=write_options) as writer:
-            for batch in even(batches, _ROWS, _BYTES):
+        dictionaries = GrowingDictionaries(declared)
+        with new(pa.PythonFile(gathered, "w"), declared, options=write_options) as writer:
+
+            def written(batch: pa.RecordBatch) -> tuple[list[Bytes], int]:
                 writer.write_batch(dictionaries.settle(batch))
-                for piece in gathered.take():
+                return gathered.take(), batch.num_rows
+
+            # the writer compresses on all cores itself; beside it, what is ready is stored
+            packed = options.compression != "none"
+            for pieces, count in in_order(written, rows, 1) if packed else map(written, rows):
+                for piece in pieces:
                     yield Chunk(piece, 0)
-                yield Chunk(b"", batch.num_rows)
+                yield Chunk(b"", count)
         for piece in gathered.take():
             yield Chunk(piece, 0)
+
+    def losses(self, schema: pa.Schema, options: ArrowOptions) -> Sequence[Loss]:
+        # the types are all Arrow's own; those that are declared may be wrong
+        declared_schema(schema, options)
+        return ()
 
     def counter(self, options: ArrowOptions) -> RowCounter:
         return _IpcCounter(options)
@@ -90,15 +117,22 @@ class _IpcCounter(RowCounter):
 
 
 class _Gathered:
-    """A file to write to whose pieces are taken away as they come."""
+    """A file to write to whose pieces are taken away as they come, large ones without a copy."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pieces: list[Bytes] = []
+        self._small = bytearray()
         self.closed = False
 
     def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
+        # bytes, or a buffer that Arrow keeps unchanged
+        size = len(data)
+        if size < _LARGE:
+            self._small += data
+        else:
+            self._end_small()
+            self._pieces.append(memoryview(data))
+        return size
 
     def flush(self) -> None:
         pass
@@ -106,46 +140,12 @@ class _Gathered:
     def close(self) -> None:
         self.closed = True
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[Bytes]:
+        self._end_small()
         pieces, self._pieces = self._pieces, []
         return pieces
 
-
-class _GrowingDictionaries:
-    """An IPC file may extend a dictionary but not replace it: each batch's codes are moved onto
-    one dictionary that only grows."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._columns = [i for i, f in enumerate(schema) if pa.types.is_dictionary(f.type)]
-        self._words: dict[int, pa.Array] = {}
-        self._schema = schema
-
-    def settle(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if not self._columns:
-            return batch
-        arrays = list(batch.columns)
-        for i in self._columns:
-            arrays[i] = self._settle(i, arrays[i])
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-
-    def _settle(self, i: int, column: pa.DictionaryArray) -> pa.Array:
-        known = self._words.get(i)
-        if known is None:
-            self._words[i] = column.dictionary
-            return column
-        if column.dictionary.equals(known):
-            return column
-        new = column.dictionary.filter(pc.invert(pc.is_in(column.dictionary, value_set=known)))
-        if len(new):
-            known = pa.concat_arrays([known, new])
-            self._words[i] = known
-        codes = pc.take(pc.index_in(column.dictionary, value_set=known), column.indices)
-        try:
-            codes = pc.cast(codes, column.type.index_type)
-        except pa.ArrowInvalid:
-            raise SourceFailed(
-                f"Column “{self._schema.field(i).name}” has more categories than its "
-                f"{column.type.index_type} codes can count.",
-                hint="Convert it to text first.",
-            ) from None
-        return pa.DictionaryArray.from_arrays(codes, known, ordered=column.type.ordered)
+    def _end_small(self) -> None:
+        if self._small:
+            self._pieces.append(bytes(self._small))
+            self._small = bytearray()

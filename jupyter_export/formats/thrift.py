@@ -38,7 +38,7 @@ def read(data: bytes) -> Struct:
 
 
 def write(struct: Struct) -> bytes:
-    """Return the bytes of ``struct``."""
+    """Return the bytes of ``struct``; a struct inside it may be bytes that ``write`` made."""
     out = bytearray()
     _write_struct(out, struct)
     return bytes(out)
@@ -143,5 +143,7 @@ def _write_value(out: bytearray, kind: int, value: Any, *, in_list: bool = False
             _write_varint(out, size)
         for each in value.values:
             _write_value(out, value.kind, each, in_list=True)
+    elif isinstance(value, bytes):
+        out += value
     else:
         _write_struct(out, value)

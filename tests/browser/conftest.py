@@ -25,8 +25,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for the session: Playwright's loop runs while it lives, and other tests have theirs."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=find_or_install(), headless=True, args=ARGUMENTS

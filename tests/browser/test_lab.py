@@ -66,7 +66,7 @@ def test_progress_moves_while_the_cell_runs_and_the_sidebar_follows(
     while output.locator('.jx-card[data-jupyter-export-status="completed"]').count() == 0:
         seen |= set(running.all_inner_texts())
         page.wait_for_timeout(50)
-    assert len(seen) > 3, f"the card stood still: {seen}"
+    assert len(seen) > 2, f"the card stood still: {seen}"
     expect(output).to_contain_text("6,000,000 rows")
     expect(row).to_have_attribute("data-status", "completed")
 

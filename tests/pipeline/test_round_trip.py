@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import decimal
 import io
 import json
@@ -25,6 +26,8 @@ from . import reading
 from .tables import NAMES, batches
 
 Drawn = tuple[pa.Schema, list[pa.RecordBatch]]
+STARTED = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+"""The moment that files name as their time."""
 quick = settings(
     deadline=None,
     max_examples=60,
@@ -40,16 +43,28 @@ def encoded(kind: str, drawn: Drawn, **options: Any) -> bytes:
     counter = chosen.counter(checked)
     out = io.BytesIO()
     said = 0
-    for chunk in chosen.encode(
-        schema, iter(rows), checked, threads=2, losses=registry.LossLedger()
-    ):
-        counter.update(chunk.data)
-        out.write(chunk.data)
-        said += chunk.rows
     expected = sum(batch.num_rows for batch in rows)
-    assert said == expected
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
+        here = registry.Surroundings(
+            root=path.parent,
+            target=path,
+            part=path.with_suffix(".part"),
+            uploads=path.parent,
+            scratch=path.parent / "scratch",
+            started=STARTED,
+        )
+        here.scratch.mkdir()
+        for chunk in chosen.encode_file(
+            [registry.Table("rows", schema, iter(rows))],
+            checked,
+            registry.FileContext("rows", "file", "", here),
+            registry.LossLedger(),
+        ):
+            counter.update(chunk.data)
+            out.write(chunk.data)
+            said += chunk.rows
+        assert said == expected
         path.write_bytes(out.getvalue())
         assert counter.finish(path) == expected
     return out.getvalue()

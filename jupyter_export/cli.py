@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .client import ExportClient, LocalClients, card, listing
+from .client import ExportClient, LocalClients, card, listing, preview
 from .client.find import ROOT, SERVER, TOKEN
 from .client.job import Job
 from .client.protocol import FINAL
@@ -109,6 +109,9 @@ def _parser() -> _Parser:
         default=True,
         help="wait for the end (--no-wait needs --server)",
     )
+    look = add("preview", _preview, "show the first rows of a document, and what would be lost")
+    look.add_argument("spec", metavar="SPEC", help="a .json, .yaml or .yml file, or - for stdin")
+    look.add_argument("--rows", type=int, default=20, help="rows to show, at most 1000 (20)")
     jobs = add("jobs", _jobs, "list jobs, newest first")
     jobs.add_argument("--status", help="only jobs of this status")
     jobs.add_argument("--limit", type=int, default=20, help="at most so many (default 20)")
@@ -124,7 +127,7 @@ def _parser() -> _Parser:
     return parser
 
 
-COMMANDS = ("run", "jobs", "show", "cancel", "download", "formats")
+COMMANDS = ("run", "preview", "jobs", "show", "cancel", "download", "formats")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -186,6 +189,17 @@ def _run(asked: argparse.Namespace) -> int:
         _answer(asked, job)
     if asked.wait and job.state["status"] != "completed":
         return FAILED
+    return DONE
+
+
+def _preview(asked: argparse.Namespace) -> int:
+    document = parse_spec(_document(asked.spec)).to_json()
+    with _client(asked) as client:
+        found = client.preview(document, asked.rows)
+    if asked.json:
+        _print_json(found)
+    else:
+        print(preview.text(found))
     return DONE
 
 

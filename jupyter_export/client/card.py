@@ -35,7 +35,7 @@ class Card:
     def text(self) -> str:
         """Return the card as plain lines."""
         lines = [line(self.state, self.columns)]
-        lines += [f"  ▲ {_loss_text(loss)}" for loss in losses(self.state)]
+        lines += [f"  ▲ {loss_text(loss)}" for loss in losses(self.state)]
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
@@ -115,6 +115,12 @@ class Card:
 # ----------------------------------------------------------------- words and numbers
 
 
+def is_folder(state: JobJson) -> bool:
+    """Tell whether a completed job made a folder of files, as opposed to one file."""
+    result = state["result"]
+    return bool(result) and [file["path"] for file in result["files"]] not in ([], [result["path"]])
+
+
 def path_of(state: JobJson) -> str | None:
     """Return the file's path as the job says it, or None while it has none."""
     if state["result"]:
@@ -167,6 +173,11 @@ def facts(state: JobJson, columns: int | None = None) -> str:
     known = [counted(result["rows"], "row")]
     if columns is not None:
         known.append(counted(columns, "column"))
+    datasets = len(state["spec"].get("datasets") or ())
+    if datasets > 1:
+        known.append(counted(datasets, "dataset"))
+    if is_folder(state):
+        known.append(counted(len(result["files"]), "file"))
     known.append(size(result["bytes"]))
     taken = seconds_taken(state)
     if taken is not None:
@@ -238,21 +249,53 @@ def losses(state: JobJson) -> Sequence[Mapping[str, Any]]:
     return list(state["result"]["losses"]) if state["result"] else []
 
 
-def changed(found: Sequence[Mapping[str, Any]]) -> str:
-    return f"{counted(len({loss['column'] for loss in found}), 'column')} changed:"
+def changed(found: Sequence[Mapping[str, Any]], *, would: bool = False) -> str:
+    """Return such as ``2 columns changed:``, or ``2 columns would change:``."""
+    columns = {(loss.get("dataset"), loss["column"]) for loss in found}
+    return f"{counted(len(columns), 'column')} {'would change' if would else 'changed'}:"
 
 
-def _loss_text(loss: Mapping[str, Any]) -> str:
-    cells = f" ({counted(loss['count'], 'cell')})" if loss.get("count") else ""
-    avoid = f" · avoid it with --option {loss['option']}" if loss.get("option") else ""
-    return f"{loss['column']}: {loss['message']}{cells}{avoid}"
+def loss_text(loss: Mapping[str, Any]) -> str:
+    """Return one loss as a line: column, what happens, how often, and what avoids it."""
+    flag = _flag(loss)
+    avoid = f" — avoid it with {flag}" if flag else ""
+    return f"{_lost_column(loss)}: {loss['message']}{_how_often(loss)}{avoid}"
 
 
 def _loss_html(loss: Mapping[str, Any]) -> str:
-    cells = f" in {counted(loss['count'], 'cell')}" if loss.get("count") else ""
-    option = loss.get("option")
-    avoid = f" · avoid it with <code>--option {escape(str(option))}</code>" if option else ""
-    return f"<b>{escape(str(loss['column']))}</b> {escape(str(loss['message']))}{cells}{avoid}"
+    flag = _flag(loss)
+    avoid = f" — avoid it with <code>{escape(flag)}</code>" if flag else ""
+    said = escape(f"{loss['message']}{_how_often(loss)}")
+    return f"<b>{escape(_lost_column(loss))}</b>: {said}{avoid}"
+
+
+def _lost_column(loss: Mapping[str, Any]) -> str:
+    """Return the column, behind its dataset where the export has several."""
+    dataset = loss.get("dataset")
+    return f"{dataset}.{loss['column']}" if dataset else str(loss["column"])
+
+
+def _flag(loss: Mapping[str, Any]) -> str:
+    """Return the magic's flag for the option that avoids the loss; empty where none does."""
+    option = str(loss.get("option") or "")
+    if option.startswith("format.type="):
+        return option.replace("format.type=", "--format ")
+    return f"--option {option}" if option else ""
+
+
+def _how_often(loss: Mapping[str, Any]) -> str:
+    """Return such as `` (about 1,200 of them, e.g. “007”)``; empty where nothing is known."""
+    known = []
+    if loss.get("count"):
+        known.append(f"{'about ' if loss.get('estimated') else ''}{loss['count']:,} of them")
+    if loss.get("example") is not None:
+        known.append(f"e.g. “{loss['example']}”")
+    return f" ({', '.join(known)})" if known else ""
+
+
+def can_be_read(reader: str) -> bool:
+    """Tell lines that read a file back from a comment that says why there are none."""
+    return any(line.strip() and not line.lstrip().startswith("#") for line in reader.splitlines())
 
 
 def short_hash(digest: str) -> str:
@@ -264,7 +307,7 @@ def _proof(result: Mapping[str, Any], reader: str | None) -> str:
     proof = (
         f'<span title="{escape(result["sha256"])}">SHA-256 {short_hash(result["sha256"])}</span>'
     )
-    if not reader:
+    if not reader or not can_be_read(reader):
         return f'<div class="jx-muted">{said} · {proof}</div>'
     return (
         f"<details><summary>read it back · {said} · {proof}</summary>"
@@ -279,12 +322,13 @@ def links(state: JobJson, path: str | None, base_path: str | None) -> dict[str, 
     """Return the addresses of a finished file for the page that shows the notebook.
 
     ``open`` is relative to the notebook, which makes JupyterLab open it in a tab of its own;
-    ``download`` goes through the server and so works for a file that this machine cannot see.
+    ``download`` goes through the server and so works for a file that this machine cannot see. A
+    folder is no page to open; its download is a zip.
     """
     if state["status"] != "completed" or base_path is None:
         return {}
     found = {"download": f"{base_path}jupyter-export/v1/jobs/{quote(state['id'])}/download"}
-    if path is not None and os.path.isabs(path):
+    if path is not None and os.path.isabs(path) and not is_folder(state):
         notebook = os.environ.get("JPY_SESSION_NAME", "")
         folder = os.path.dirname(notebook) if os.path.isabs(notebook) else os.getcwd()
         with suppress(ValueError, OSError):  # Another drive on Windows.

@@ -1,29 +1,25 @@
-"""``export`` and ``submit``: from a frame or a document to a running job."""
+"""``export``, ``submit`` and ``preview``: from frames or a document to a running job."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from ..errors import Forbidden, InvalidRequest, InvalidSpec, ServerUnavailable, did_you_mean
 from ..spec import ExportSpec, parse
-from .attend import attended
+from . import draft as drafts
+from .draft import Draft, draft_from, draft_of
 from .find import LocalClients, server_client
 from .job import Job
 from .place import Place, place_for
+from .preview import Head, without_totals
 from .protocol import ExportClient
 from .server import ServerClient, Unreached
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-PENDING_UPLOAD = {"type": "upload", "id": "pending"}
-"""Stands for the upload while the document is checked, before anything is sent."""
-
-Sending = Callable[[ExportClient], None]
+T = TypeVar("T")
 
 
 class StartInterrupted(KeyboardInterrupt):
@@ -45,11 +41,16 @@ def export(
     """Start the export of ``source`` to ``path`` and return its job, which is then running.
 
     ``source`` is a frame (pandas, Polars, PyArrow, anything with ``__arrow_c_stream__``), frozen
-    before this returns, or a spec's source such as ``{"type": "file", "path": "a.parquet"}``.
+    before this returns, a spec's source such as ``{"type": "file", "path": "a.parquet"}``, or
+    several datasets: a mapping of names to these (``{"flights": df, "planes": planes}``), where
+    ``{"source": df, "where": "x > 1"}`` is a dataset with its own fields. Several datasets are one
+    file where the format holds them (a workbook's sheets), else a folder, or a zip.
+
     ``path`` is relative to the working directory; without one the service names the file.
     ``options`` are the format's (``{"delimiter": ";"}``), ``if_exists`` is ``error``, ``replace``
     or ``rename``, and ``fields`` are those of the spec: ``name``, ``where``, ``columns`` (also a
-    list of names), ``limit``, ``format``, ``compression``, ``retention``, ``on_loss``.
+    list of names), ``limit``, ``format``, ``compression``, ``relations``, ``retention``,
+    ``on_loss``.
 
     Raises ``ExportError``; a run that fails later raises from ``Job.result()``.
     """
@@ -59,19 +60,21 @@ def export(
 def submit(spec: ExportSpec | Mapping[str, Any] | str) -> Job:
     """Start the export that ``spec`` describes and return its job.
 
-    Paths inside a spec are relative to the server's root (without a server: to the working
-    directory); an absolute one is taken as ``export`` takes it. Raises ``ExportError``.
+    A dataset's ``source`` may also be a frame; it is sent, and frozen, before this returns. Paths
+    inside a spec are relative to the server's root (without a server: to the working directory);
+    an absolute one is taken as ``export`` takes it. Raises ``ExportError``.
     """
-    document = parse(spec).to_json()
-    given = document.get("output", {}).get("path")
+    draft = draft_from(spec)
+    given = draft.document.get("output", {}).get("path")
     if given is not None and Path(given).is_absolute():
         place, server = _place(given)
-        document["output"]["path"] = place.path
+        draft.document["output"]["path"] = place.path
     else:
         server = server_client()
         place = Place("server" if server else "kernel", given)
     client, notes = _runner(place, server)
-    return Job(client, client.submit(document), notes=notes)
+    _check_format(draft.document, client)
+    return _started(client, draft, notes)
 
 
 def start(
@@ -80,56 +83,85 @@ def start(
     *,
     options: Mapping[str, Any] | None = None,
     if_exists: str | None = None,
-    read: Callable[[], pa.RecordBatchReader] | None = None,
-    interrupt: Callable[[], None] | None = None,
-    sending: Sending | None = None,
     wait: float = 0.0,
     **fields: Any,
 ) -> Job:
     """``export``, with what the magic needs beside it.
 
-    ``read`` replaces reading ``source`` (a query's rows), ``interrupt`` ends such a read,
-    ``sending`` is called with the client before rows travel, ``wait`` asks for the job's state
-    after so many seconds instead of now. An interrupt during that wait raises
-    ``StartInterrupted``, an earlier one ``KeyboardInterrupt``.
+    ``source`` may also be ``Rows``; ``wait`` asks for the job's state after so many seconds
+    instead of now. An interrupt during that wait raises ``StartInterrupted``, an earlier one
+    ``KeyboardInterrupt``.
     """
-    place, server = _place(path)
-    document = _document(source if read is None else None, place, if_exists, fields)
-    client, notes = _runner(place, server)
 
-    def send(client: ExportClient, document: dict[str, Any], notes: tuple[str, ...]) -> Job:
+    def go(client: ExportClient, draft: Draft, notes: tuple[str, ...]) -> Job:
+        return _started(client, draft, notes, wait=wait)
+
+    return _where_it_can(source, path, options, if_exists, fields, go)
+
+
+def preview(
+    source: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    rows: int = 20,
+    options: Mapping[str, Any] | None = None,
+    if_exists: str | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Return what ``export`` with these arguments would write: first rows, columns with their
+    types, and losses, estimated from a sample; nothing is written.
+
+    ``{"datasets": [{"name", "columns", "rows", "total_rows", "estimated"}], "losses", "format",
+    "bytes_estimate"}``. Raises ``ExportError``.
+    """
+
+    def go(client: ExportClient, draft: Draft, _: tuple[str, ...]) -> dict[str, Any]:
+        return _previewed(client, draft, rows)
+
+    return _where_it_can(source, path, options, if_exists, fields, go)
+
+
+def _where_it_can(
+    source: Any,
+    path: str | os.PathLike[str] | None,
+    options: Mapping[str, Any] | None,
+    if_exists: str | None,
+    fields: Mapping[str, Any],
+    go: Callable[[ExportClient, Draft, tuple[str, ...]], T],
+) -> T:
+    """Return what ``go`` makes of the document, in the kernel where the server is away."""
+    if fields.get("output") is not None:
+        raise InvalidRequest(
+            "“output” is made of the path.", hint="Use path and if_exists, or submit(spec)."
+        )
+
+    def drafted(place: Place, client: ExportClient) -> Draft:
+        output = {"path": place.path, "if_exists": if_exists}
+        output = {name: value for name, value in output.items() if value is not None}
+        document = {**fields, "output": output or None}
+        draft = draft_of(source, document, lambda file: _own_file(file, place))
         if options:
-            chosen = _with_options(document.get("format"), options, path, client)
-            document = {**document, "format": chosen}
-        if document["source"] != PENDING_UPLOAD:
-            return Job(client, client.submit(document), notes=notes)
-        if sending is not None:
-            sending(client)
-        reader = attended(read, interrupt) if read is not None else _frame_reader(source)
-        upload = client.upload(reader, interrupt=interrupt)
-        document = {**document, "source": {"type": "upload", "id": upload["id"]}}
-        columns = _column_count(upload, document)
-        try:
-            state = client.submit(document, wait=wait)
-        except KeyboardInterrupt as stopped:
-            started = _started_from(client, upload["id"])
-            if started is None:
-                raise
-            job = Job(client, started, notes=notes, columns=columns)
-            raise StartInterrupted(job) from stopped
-        return Job(client, state, notes=notes, columns=columns)
+            draft.document["format"] = _with_options(
+                draft.document.get("format"), options, path, client
+            )
+        _check_format(draft.document, client)
+        return draft
 
+    place, server = _place(path)
+    client, notes = _runner(place, server)
     try:
-        return send(client, document, notes)
+        return go(client, drafted(place, client), notes)
     except (Unreached, Forbidden) as error:
-        elsewhere = client is server and not (read is None and _one_shot(source))
         reason = error if isinstance(error, Unreached) else _refused(client)
-        if not elsewhere or reason is None:
+        if client is not server or reason is None:
             raise
         spare = place_for(path, cwd=Path.cwd(), has_server=False)
-        document = {**document, "output": _output(spare.path, if_exists)}
+        local = LocalClients.here()
+        draft = drafted(spare, local)
+        if draft.one_shot:
+            raise
         note = f"{reason.message} This export runs in the kernel instead."
-        return send(LocalClients.here(), document, (*notes, note))
+        return go(local, draft, (*notes, note))
 
 
 # ----------------------------------------------------------------- where
@@ -163,36 +195,6 @@ def _refused(client: ExportClient) -> ServerUnavailable | None:
     return None
 
 
-# ----------------------------------------------------------------- the document
-
-
-def _document(
-    source: Any, place: Place, if_exists: str | None, fields: dict[str, Any]
-) -> dict[str, Any]:
-    """Build the spec and check it, before any row is sent."""
-    document = {key: value for key, value in fields.items() if value is not None}
-    if "output" in document:
-        raise InvalidRequest(
-            "“output” is made of the path.", hint="Use path and if_exists, or submit(spec)."
-        )
-    if isinstance(document.get("columns"), (list, tuple)):
-        document["columns"] = {"include": list(document["columns"])}
-    if isinstance(source, Mapping) and "type" in source:
-        document["source"] = _own_file(dict(source), place)
-    else:
-        document["source"] = PENDING_UPLOAD
-    output = _output(place.path, if_exists)
-    if output:
-        document["output"] = output
-    parse(document)
-    return document
-
-
-def _output(path: str | None, if_exists: str | None) -> dict[str, Any]:
-    output = {"path": path, "if_exists": if_exists}
-    return {key: value for key, value in output.items() if value is not None}
-
-
 def _own_file(source: dict[str, Any], place: Place) -> dict[str, Any]:
     """A file to read is named as the file to write is: from the working directory."""
     if source.get("type") == "file" and isinstance(source.get("path"), str):
@@ -209,16 +211,17 @@ def _own_file(source: dict[str, Any], place: Place) -> dict[str, Any]:
     return source
 
 
+# ----------------------------------------------------------------- the format
+
+
 def _with_options(
     chosen: Any, options: Mapping[str, Any], path: Any, client: ExportClient
 ) -> dict[str, Any]:
     """Return the format with its options; the path's ending names it where nothing else does."""
     if isinstance(chosen, Mapping):
         return {**chosen, **options}
-    if isinstance(chosen, str):
-        return {"type": chosen, **options}
-    name = os.fspath(path).lower() if path is not None else ".csv"
-    for packed in (".gz", ".zst", ".br"):
+    name = os.fspath(path).lower().rstrip("/\\") if path is not None else ".csv"
+    for packed in (".zip", ".gz", ".zst", ".br"):
         name = name.removesuffix(packed)
     ending = os.path.splitext(f"x{name}" if name.startswith(".") else name)[1]
     by_ending = {end: each["type"] for each in client.formats() for end in each["endings"]}
@@ -231,34 +234,74 @@ def _with_options(
     return {"type": by_ending[ending], **options}
 
 
-def _started_from(client: ExportClient, upload_id: str) -> dict[str, Any] | None:
-    """Return the job that reads this upload, if the service has it: its id was never heard."""
-    for pause in (0.0, 0.1, 0.2, 0.4):  # The request may still be on its way.
-        time.sleep(pause)
-        for job in client.list(limit=50)["jobs"]:
-            if any(d["source"].get("id") == upload_id for d in job["spec"].get("datasets", ())):
-                return dict(job)
-    return None
+def _check_format(document: dict[str, Any], client: ExportClient) -> None:
+    """Refuse a wrong format or option before any row is sent.
+
+    The service decides where it has formats that are not installed here.
+    """
+    from .. import registry
+
+    try:
+        registry.choose(parse(document), drafts.file_name(document))
+    except InvalidSpec:
+        theirs = {each["type"] for each in client.formats()}
+        if theirs <= set(registry.formats()):
+            raise
 
 
 # ----------------------------------------------------------------- the rows
 
 
-def _frame_reader(source: Any) -> pa.RecordBatchReader:
-    from ..sources.frame import read, rows_of
-    from .arrow import stating_rows
+def _started(
+    client: ExportClient, draft: Draft, notes: tuple[str, ...], *, wait: float = 0.0
+) -> Job:
+    """Send the frames of ``draft`` and submit it."""
+    sent = {index: _sent(client, frame) for index, frame in draft.frames.items()}
+    document = draft.with_uploads({index: upload["id"] for index, upload in sent.items()})
+    alone = sent and len(document["datasets"]) == 1
+    columns = _column_count(sent[0], draft.dataset(0)) if alone else None
+    try:
+        state = client.submit(document, wait=wait)
+    except KeyboardInterrupt as stopped:
+        started = _started_from(client, [upload["id"] for upload in sent.values()])
+        if started is None:
+            raise
+        job = Job(client, started, notes=notes, columns=columns)
+        raise StartInterrupted(job) from stopped
+    return Job(client, state, notes=notes, columns=columns)
 
-    rows = rows_of(source)
-    return stating_rows(read(source), rows)
+
+def _previewed(client: ExportClient, draft: Draft, rows: int) -> dict[str, Any]:
+    """Send as much of the frames as a preview looks at, and have it made."""
+    ids: dict[int, str] = {}
+    uncounted = set()
+    for index, frame in draft.frames.items():
+        # Which rows a condition keeps is seen in all of them only.
+        head = None if "where" in draft.dataset(index) else Head()
+        ids[index] = _sent(client, frame, head)["id"]
+        if head is not None and head.cut and not head.counted:
+            uncounted.add(draft.dataset(index).get("name", "data"))
+    return without_totals(client.preview(draft.with_uploads(ids), rows), uncounted)
 
 
-def _one_shot(source: Any) -> bool:
-    """A reader of batches cannot be read a second time."""
-    return hasattr(source, "read_next_batch")
+def _sent(client: ExportClient, frame: Any, head: Head | None = None) -> dict[str, Any]:
+    reader = drafts.read(frame)
+    interrupt = frame.interrupt if isinstance(frame, drafts.Rows) else None
+    return client.upload(head.of(reader) if head else reader, interrupt=interrupt)
 
 
-def _column_count(upload: Mapping[str, Any], document: Mapping[str, Any]) -> int:
+def _started_from(client: ExportClient, uploads: list[str]) -> dict[str, Any] | None:
+    """Return the job that reads these uploads, if the service has it: its id was never heard."""
+    for pause in (0.0, 0.1, 0.2, 0.4):  # The request may still be on its way.
+        time.sleep(pause)
+        for job in client.list(limit=50)["jobs"]:
+            if any(d["source"].get("id") in uploads for d in job["spec"].get("datasets", ())):
+                return dict(job)
+    return None
+
+
+def _column_count(upload: Mapping[str, Any], dataset: Mapping[str, Any]) -> int:
     names = [column["name"] for column in upload["columns"]]
-    columns: Mapping[str, Sequence[str]] = document.get("columns") or {}
+    columns: Mapping[str, Any] = dataset.get("columns") or {}
     kept = columns.get("include") or names
     return len([name for name in kept if name not in (columns.get("exclude") or ())])

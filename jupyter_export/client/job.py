@@ -6,14 +6,17 @@ import ast
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import Cancelled, Expired, ExportError, NotFound, NotReady
 from . import card
 from .protocol import FINAL, ExportClient, JobJson
+
+ZIP = ".zip"
 
 
 class Job:
@@ -165,7 +168,8 @@ class Job:
         return _reader_for(result, _seen_from_here(path))
 
     def read(self) -> Any:
-        """Read the finished file back as a DataFrame, with the types that went in.
+        """Read the finished file back as a DataFrame, with the types that went in; several
+        datasets as a dict of DataFrames by their names.
 
         A file that this machine does not see is downloaded first. What runs are the lines that
         ``reader`` shows. They come from this package's own format, by way of the service that
@@ -175,16 +179,31 @@ class Job:
         result = self.result()
         if not result["reader"]:
             raise NotReady(f"{self.title} has no lines that read it back.")
+        if not card.can_be_read(str(result["reader"])):
+            raise NotReady(f"{self.title}: {str(result['reader']).strip('# ')}")
         path = self.path
         if path is not None and self._client.root is not None:
             if not os.path.exists(path):
                 raise NotFound(f"“{path}” is gone.", hint="Export it again.")
-            return _evaluate(_reader_for(result, path))
+            if not path.lower().endswith(ZIP):
+                return _evaluate(_reader_for(result, path))
+        else:
+            path = None
         with tempfile.TemporaryDirectory(prefix="jupyter-export-") as folder:
-            return _evaluate(_reader_for(result, str(self.download(folder))))
+            unpacked = os.path.join(folder, "unpacked")
+            if path is None:
+                path = str(self.download(folder))
+                if card.is_folder(self._state):
+                    with zipfile.ZipFile(path) as archive:
+                        archive.extractall(unpacked)
+                    path = unpacked
+            return _evaluate(_reader_for(result, path, unpacked))
 
     def download(self, to: str | os.PathLike[str]) -> Path:
-        """Copy the finished file to ``to`` (a file or a folder); return where it is."""
+        """Copy the finished file to ``to`` (a file or a folder); return where it is.
+
+        A folder's files come as one zip.
+        """
         return self._client.download(self.id, Path(to))
 
     # ------------------------------------------------------------- display
@@ -214,14 +233,51 @@ class Job:
         return self.card().html()
 
 
-def _reader_for(result: Mapping[str, Any], path: str) -> str:
-    """Return the lines with ``path`` where they name the file as the service sees it."""
+def _reader_for(result: Mapping[str, Any], path: str, unpacked: str | None = None) -> str:
+    """Return the lines with ``path`` where they name the file or folder as the service sees it.
+
+    A zip is unpacked into ``unpacked``, or beside it into a folder of its name.
+    """
     reader, written = str(result["reader"]), str(result["path"]).replace("\\", "/")
-    for node in ast.walk(ast.parse(reader)):
-        value = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(value, str) and f"/{value}".replace("\\", "/").endswith(f"/{written}"):
-            reader = reader.replace(repr(value), repr(path))
+    found = (node.value for node in ast.walk(ast.parse(reader)) if isinstance(node, ast.Constant))
+    # The service names it by its whole path; a column or a dataset may be called as the file is.
+    places = {v for v in found if isinstance(v, str) and (v[:1] in ("/", "\\") or v[1:2] == ":")}
+    inside = _names_inside(result, written)
+    here: dict[str, str] = {}
+    for place in places:
+        inner = _inner(place, written, inside)
+        if inner is not None:
+            here[place] = f"{path}/{inner}" if inner else path
+    if written.lower().endswith(ZIP):
+        folder = unpacked or path[: -len(ZIP)]
+        for stem in [place[: -len(ZIP)] for place in here]:
+            within = (f"{stem}/", f"{stem}\\")
+            inner_places = [p for p in places if p == stem or p.startswith(within)]
+            here |= {p: folder + p[len(stem) :] for p in inner_places}
+    for place, name in here.items():
+        reader = reader.replace(repr(place), repr(name))
     return reader
+
+
+def _names_inside(result: Mapping[str, Any], written: str) -> set[str]:
+    """Return the files and folders below a folder that was written; its own name is empty."""
+    names = {""}
+    for file in result["files"]:
+        name = PurePosixPath(str(file["path"]).replace("\\", "/")[len(written) + 1 :])
+        names |= {str(each) for each in (name, *name.parents)} - {"."}
+    return names
+
+
+def _inner(place: str, written: str, inside: Collection[str]) -> str | None:
+    """Return which of the names ``inside`` what was written ``place`` means, or None."""
+    whole, mark = f"/{place}/".replace("\\", "/"), f"/{written}/"
+    at = whole.find(mark)
+    while at >= 0:
+        inner = whole[at + len(mark) :].rstrip("/")
+        if inner in inside:
+            return inner
+        at = whole.find(mark, at + 1)
+    return None
 
 
 def _seen_from_here(path: str) -> str:
@@ -236,4 +292,4 @@ def _seen_from_here(path: str) -> str:
 def _evaluate(reader: str) -> Any:
     names: dict[str, Any] = {"__name__": "jupyter_export.reader"}
     exec(compile(reader, "<reader>", "exec"), names)
-    return names["df"]
+    return names["frames"] if "frames" in names else names["df"]

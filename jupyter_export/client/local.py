@@ -46,6 +46,9 @@ class LocalClient:
             job = self._service.wait(job.id, self._caller, wait)
         return job.to_json()
 
+    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
+        return self._service.preview(dict(document), self._caller, rows)
+
     def show(self, job_id: str) -> JobJson:
         return self._service.get(job_id, self._caller).to_json()
 
@@ -101,7 +104,11 @@ class LocalClient:
         target = to / file.name if to.is_dir() else to
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            shutil.copyfile(file.path, part)
+            if file.size is None:
+                with part.open("wb") as zipped:
+                    zipped.writelines(file.pieces())
+            else:
+                shutil.copyfile(file.path, part)
             os.replace(part, target)
         except OSError as error:
             raise WriteFailed(

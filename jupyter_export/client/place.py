@@ -94,5 +94,5 @@ def _hidden(relative: str) -> bool:
 
 
 def _kept_end(path: str, given: str) -> str:
-    """A slash at the end means a folder, which the service refuses with a sentence."""
+    """A slash at the end means a folder, which the service refuses where the export is one file."""
     return f"{path}/" if given.endswith(("/", os.sep)) and not path.endswith("/") else path

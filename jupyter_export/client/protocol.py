@@ -32,6 +32,13 @@ class ExportClient(Protocol):
     def submit(self, document: Mapping[str, Any], *, wait: float = 0.0) -> JobJson:
         """Start a job; its state after at most ``wait`` seconds (30 at most), or when final."""
 
+    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
+        """Return the first rows of a spec, its columns and its losses; nothing is written.
+
+        ``{"datasets": [{"name", "columns", "rows", "total_rows", "estimated"}], "losses",
+        "format", "bytes_estimate"}``; ``rows`` from 0 to 1000. Raises ``TimedOut`` after 30 s.
+        """
+
     def show(self, job_id: str) -> JobJson: ...
 
     def list(
@@ -61,7 +68,8 @@ class ExportClient(Protocol):
         """
 
     def download(self, job_id: str, to: Path) -> Path:
-        """Copy the finished file to ``to`` (a file, or a folder that keeps its name)."""
+        """Copy the finished file to ``to`` (a file, or a folder that keeps its name); a folder's
+        files come as one zip."""
 
     def watch(self, job_id: str) -> Iterator[JobJson]:
         """Yield the job now and after each change; the final state is the last one."""

@@ -77,6 +77,12 @@ class ServerClient:
         job: JobJson = self._json("POST", "jobs", params=params, json=dict(document))
         return job
 
+    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
+        found: dict[str, Any] = self._json(
+            "POST", "preview", json={"spec": dict(document), "rows": rows}
+        )
+        return found
+
     def show(self, job_id: str) -> JobJson:
         job: JobJson = self._json("GET", _job(job_id))
         return job
@@ -126,7 +132,19 @@ class ServerClient:
                 headers={"Content-Type": "application/vnd.apache.arrow.stream"},
                 timeout=httpx.Timeout(600.0, connect=3.0),
             )
+        except Unreached:
+            raise
         except ServerUnavailable as error:
+            # A server that refuses a body may close the connection on it: hear its reason, on
+            # another connection where the first question meets the closed one as well.
+            for _ in range(2):
+                try:
+                    self.check()
+                    break
+                except Unreached:
+                    raise
+                except ServerUnavailable:
+                    continue
             raise Unreached(error.message, hint=error.hint) from error
         finally:
             pieces.close()  # type: ignore[attr-defined]

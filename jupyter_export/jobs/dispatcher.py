@@ -1,4 +1,4 @@
-"""Hands pending jobs to workers and follows each to its end, in one thread.
+"""Hands pending jobs and previews to workers and follows each to its end, in one thread.
 
 Everything that happens (a job came, a cancel, a worker's line, a worker's end) is put into one
 inbox, and only the dispatcher's thread reads it: the state of a running job needs no lock.
@@ -27,14 +27,15 @@ from .files import clean, scratch_of
 from .model import Job
 from .naming import shown
 from .orders import order_for
+from .previews import PendingPreview, Previews
 from .running import (
     CANCEL_GRACE,
     CHECK_SECONDS,
     PUBLISH_SECONDS,
     STORE_SECONDS,
     Running,
-    Unsaved,
 )
+from .saving import FinalStates
 from .settings import Settings
 from .store import JobStore, StaleVersion
 from .workers import Message, WorkerPool, WorkerProcess
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """``start``, then ``submit`` and ``cancel`` from any thread, then ``stop``."""
+    """``start``, then ``submit``, ``preview`` and ``cancel`` from any thread, then ``stop``."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Dispatcher:
         self._inbox: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
         self._waiting: OrderedDict[str, Job] = OrderedDict()
         self._running: dict[str, Running] = {}
-        self._unsaved: dict[str, Unsaved] = {}
+        self._final = FinalStates(store, board)
         self._cancelled_early: set[str] = set()
         self._stopping = False
         self._pool = WorkerPool(
@@ -70,6 +71,7 @@ class Dispatcher:
             folder=settings.scratch,
             run=run,
         )
+        self._previews = Previews(self._pool)
         self._thread = threading.Thread(target=self._loop, name="export dispatcher", daemon=True)
 
     # -------------------------------------------------------------- from any thread
@@ -83,6 +85,13 @@ class Dispatcher:
 
     def cancel(self, job_id: str) -> None:
         self._inbox.put(("cancel", job_id, None))
+
+    def preview(self, asked: PendingPreview) -> None:
+        """Answer ``asked``, whatever jobs wait."""
+        self._inbox.put(("preview", asked, None))
+
+    def cancel_preview(self, preview_id: str) -> None:
+        self._inbox.put(("cancel preview", preview_id, None))
 
     def stop(self, timeout: float) -> None:
         """End every job as ``interrupted`` and every worker; return when all are gone. Seconds."""
@@ -107,17 +116,21 @@ class Dispatcher:
                 if not self._running or time.monotonic() >= stop_by:
                     break
             else:
+                self._guarded(self._previews.hand_out)
                 self._guarded(self._hand_out)
                 self._guarded(self._pool.tend)
+        self._guarded(self._previews.stop, interrupted())
         self._guarded(self._pool.stop, 2.0)
+        self._guarded(self._answer_late_previews)
         for running in list(self._running.values()):
             self._guarded(self._fail, running, running.ends or interrupted())
-        for unsaved in list(self._unsaved.values()):
-            self._guarded(self._save, unsaved.job, unsaved.expected)
+        for unsaved in self._final:
+            self._guarded(self._final.save, unsaved.job, unsaved.expected)
 
     def _next_event(self, stop_by: float | None) -> tuple[str, Any, Any]:
         due = [running.next_due for running in self._running.values()]
-        due += [unsaved.retry_at for unsaved in self._unsaved.values()]
+        due += [unsaved.retry_at for unsaved in self._final]
+        due += self._previews.next_due
         if stop_by is not None:
             due.append(stop_by)
         if self._pool.resting:
@@ -146,6 +159,10 @@ class Dispatcher:
             self._cancel(subject)
         elif kind == "worker":
             self._hear(subject, message)
+        elif kind == "preview":
+            self._previews.submit(subject)
+        elif kind == "cancel preview":
+            self._previews.cancel(subject)
         elif kind == "stop":
             self._stopping = True
             for job in list(self._waiting.values()):
@@ -153,8 +170,17 @@ class Dispatcher:
             for running in list(self._running.values()):
                 self._tell_to_stop(running, interrupted())
 
+    def _answer_late_previews(self) -> None:
+        """Answer those that came while the service was being stopped."""
+        while not self._inbox.empty():
+            kind, subject, _ = self._inbox.get()
+            if kind == "preview":
+                self._previews.submit(subject)
+        self._previews.stop(interrupted())
+
     def _look_at_clock(self) -> None:
         now = time.monotonic()
+        self._previews.look_at_clock()
         for running in list(self._running.values()):
             if running.kill_at is not None and now >= running.kill_at:
                 running.kill_at = None
@@ -167,9 +193,9 @@ class Dispatcher:
             if now >= running.checked_at + CHECK_SECONDS:
                 running.checked_at = now
                 self._check_record(running)
-        for unsaved in list(self._unsaved.values()):
+        for unsaved in self._final:
             if now >= unsaved.retry_at:
-                self._save(unsaved.job, unsaved.expected)
+                self._final.save(unsaved.job, unsaved.expected)
 
     # -------------------------------------------------------------- beginning
 
@@ -179,7 +205,7 @@ class Dispatcher:
             try:
                 self._begin(job)
             except StaleVersion:
-                self._forget(job)
+                self._final.forget(job)
             except ExportError as error:
                 self._fail_waiting(job, error)
             except OSError as error:
@@ -193,7 +219,7 @@ class Dispatcher:
                 self._fail_waiting(job, InternalError("The export could not be started."))
 
     def _begin(self, job: Job) -> None:
-        order = order_for(job, self._settings, busy=len(self._running))
+        order = order_for(job, self._settings, busy=len(self._running), now=self._now())
         started = job.changed(
             status="running", started_at=self._now(), progress=Progress(phase="reading")
         )
@@ -221,6 +247,8 @@ class Dispatcher:
             worker.ready = True
             return
         worker.broken = worker.broken or bool(message.get("broken"))
+        if self._previews.hear(worker, message):
+            return
         running = self._running.get(worker.job) if worker.job is not None else None
         if "exited" in message:
             self._pool.gone(worker)
@@ -290,7 +318,7 @@ class Dispatcher:
             self._fail_waiting(job, cancelled())
         elif job_id in self._running:
             self._tell_to_stop(self._running[job_id], cancelled())
-        elif job_id not in self._unsaved and self._board.get(job_id) is not None:
+        elif job_id not in self._final and self._board.get(job_id) is not None:
             # It was put up this moment, and its submission is still on its way to the inbox.
             self._cancelled_early.add(job_id)
 
@@ -333,7 +361,7 @@ class Dispatcher:
     def _fail_waiting(self, job: Job, error: ExportError) -> None:
         self._waiting.pop(job.id, None)
         clean(job, self._settings)
-        self._save(self._failed(job, error), job.version)
+        self._final.save(self._failed(job, error), job.version)
 
     def _failed(self, job: Job, error: ExportError) -> Job:
         was_cancelled = isinstance(error, Cancelled)
@@ -345,37 +373,5 @@ class Dispatcher:
 
     def _finish(self, running: Running, final: Job) -> None:
         self._running.pop(final.id, None)
-        shutil.rmtree(scratch_of(final, self._settings), ignore_errors=True)
-        self._save(final, running.stored)
-
-    def _save(self, final: Job, expected: int) -> None:
-        """Store a final state, then take the job down from the board.
-
-        What the store cannot take now is on the board until it can.
-        """
-        try:
-            self._store.update(final, expected=expected)
-        except StaleVersion:
-            self._unsaved.pop(final.id, None)
-            if final.status == "completed" and final.temporary:
-                Path(final.target).unlink(missing_ok=True)
-            self._forget(final)
-            return
-        except Exception:
-            log.warning("the end of job %s could not be stored yet", final.id, exc_info=True)
-            if final.id not in self._unsaved:
-                self._board.show(final, keep=True)
-            self._unsaved[final.id] = Unsaved(final, expected)
-            return
-        if self._unsaved.pop(final.id, None) is None:
-            self._board.show(final)
-        else:
-            self._board.drop(final.id)
-
-    def _forget(self, job: Job) -> None:
-        """Another process ended or deleted the job: what it wrote is the truth."""
-        stored = self._store.get(job.id)
-        if stored is not None and stored.final:
-            self._board.show(stored)
-        else:
-            self._board.drop(job.id)
+        shutil.rmtree(scratch_of(final.id, self._settings), ignore_errors=True)
+        self._final.save(final, running.stored)

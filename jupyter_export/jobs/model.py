@@ -52,10 +52,20 @@ class Job:
     """Where its relative paths start; several kernels with several roots share one store."""
     instance: str = ""
     """The service that runs it; when that service is dead, its active jobs are interrupted."""
+    made: tuple[str, ...] = ()
+    """Absolute paths of the folders that were made for it, the innermost first; a job that does
+    not finish takes them away again."""
 
     @property
     def final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_folder(self) -> bool:
+        """True when ``target`` is a folder of finished files, False when it is the one file."""
+        if self.result is None:
+            return False
+        return [file["path"] for file in self.result.files] != [self.result.path]
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as the REST contract shows it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PureWindowsPath
 
-from ..errors import Forbidden, InvalidSpec, WriteFailed
+from ..errors import Forbidden, InvalidSpec, OutputExists, WriteFailed
 from ..sinks.local import already_there, free_names
 from ..spec import ExportSpec
 from .settings import Settings
@@ -23,21 +23,25 @@ RESERVED = {
 }  # fmt: skip
 """Names that Windows gives to devices, whatever their ending."""
 FIELD = "output.path"
+_ADD_NAME = "Add the name of the file."
 
 
 @dataclass(frozen=True)
 class Target:
-    """One file to write: as users see it, where it is, and whether we named it."""
+    """What to write, a file or a folder: as users see it, where it is, whether we named it, and
+    the folders that were made for it (the innermost first)."""
 
     path: str
     absolute: Path
     temporary: bool
+    made: tuple[str, ...] = ()
 
 
 def part_of(target: Path, job_id: str) -> Path:
-    """Return the hidden file beside ``target`` that a job writes until it is whole."""
+    """Return the hidden file (or folder) beside ``target`` that a job writes until it is whole."""
     tail = f".{job_id}.part"
-    room = MAX_NAME_BYTES - len(tail.encode()) - 1
+    # A folder that is replaced waits under the name of its part and “.old”.
+    room = MAX_NAME_BYTES - len(f".{tail}.old".encode())
     head = target.name.encode()[:room].decode(errors="ignore")
     return target.with_name(f".{head}{tail}")
 
@@ -142,11 +146,14 @@ def place(
     ending: str,
     moment: datetime,
     taken: Callable[[Path], bool],
+    folder: bool = False,
 ) -> Target:
-    """Decide the file of ``spec`` and make its folder.
+    """Decide the file of ``spec``, or the ``folder`` of its files, and make the folder around it.
 
     ``ending`` is for a file that has no name yet; ``taken`` tells a path that an active job is
     about to write. Raises ``OutputExists``, ``Forbidden``, ``InvalidSpec`` or ``WriteFailed``.
+    Whether a folder may be replaced is decided by who writes it: it must hold nothing but what
+    such an export has written.
     """
     given = spec.output.path
     if given is None:
@@ -154,20 +161,23 @@ def place(
         # The setting is the administrator's, and may be hidden (".exports").
         absolute = (settings.root / settings.output_dir).resolve() / f"{name}{ending}"
     else:
-        if given.endswith(("/", os.sep)) or Path(given).name in ("", ".."):
+        names_a_folder = given.endswith(("/", os.sep)) and not folder
+        if names_a_folder or Path(given).name in ("", ".."):
             raise InvalidSpec(
-                f"“{given}” names a folder.", hint="Add the name of the file.", field=FIELD
+                f"“{given}” names a folder.",
+                hint="Add the name of the folder to make." if folder else _ADD_NAME,
+                field=FIELD,
             )
         absolute = inside(given, settings)
-    _check_folder(absolute, settings)
-    _check_occupant(absolute, given or absolute.name)
+    _check_occupant(absolute, given or absolute.name, spec.output.if_exists, folder=folder)
     if spec.output.if_exists == "rename":
         absolute = next(
             name for name in free_names(absolute) if not os.path.lexists(name) and not taken(name)
         )
     elif spec.output.if_exists == "error" and os.path.lexists(absolute):
         raise already_there(absolute)
-    return Target(shown(absolute, settings.root), absolute, temporary=given is None)
+    made = _make_folder(absolute.parent, settings)
+    return Target(shown(absolute, settings.root), absolute, given is None, made)
 
 
 def shown(absolute: Path, root: Path) -> str:
@@ -184,22 +194,32 @@ def _plain(name: str) -> str:
     return plain.encode()[:80].decode(errors="ignore") or "export"
 
 
-def _check_occupant(absolute: Path, given: str) -> None:
+def _check_occupant(absolute: Path, given: str, if_exists: str, *, folder: bool) -> None:
     try:
         mode = os.lstat(absolute).st_mode
     except OSError:
         return
     if stat.S_ISDIR(mode):
-        raise InvalidSpec(f"“{given}” is a folder.", hint="Add the name of the file.", field=FIELD)
-    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        if folder:
+            return
+        raise InvalidSpec(f"“{given}” is a folder.", hint=_ADD_NAME, field=FIELD)
+    if folder:
+        if if_exists == "replace":
+            raise OutputExists(
+                f"“{given}” is a file, and this export makes a folder.",
+                hint="Choose another name, or one that ends in .zip.",
+                field=FIELD,
+            )
+    elif not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
         raise InvalidSpec(
             f"“{given}” is a device or a pipe, not a file.", hint="Choose another.", field=FIELD
         )
 
 
-def _check_folder(absolute: Path, settings: Settings) -> None:
-    folder = absolute.parent
+def _make_folder(folder: Path, settings: Settings) -> tuple[str, ...]:
+    """Make ``folder`` and those around it; return the ones that were not there, innermost first."""
     where = shown(folder, settings.root)
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -217,3 +237,4 @@ def _check_folder(absolute: Path, settings: Settings) -> None:
             hint="Choose a folder that you may write to.",
             field=FIELD,
         )
+    return tuple(str(each) for each in missing)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import ExportError
 from .model import Job
@@ -15,7 +14,6 @@ PUBLISH_SECONDS = 0.2
 STORE_SECONDS = 0.5
 CHECK_SECONDS = 2.0
 """How often a running job's record is looked at: another process may have cancelled it."""
-SAVE_AGAIN_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -47,12 +45,3 @@ class Running:
         if self.unpublished:
             times.append(self.published_at + PUBLISH_SECONDS)
         return min(times)
-
-
-@dataclass
-class Unsaved:
-    """A final state that the store could not take yet (a full disk); tried again."""
-
-    job: Job
-    expected: int
-    retry_at: float = field(default_factory=lambda: time.monotonic() + SAVE_AGAIN_SECONDS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import os
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,26 +16,25 @@ from typing import Any
 from .. import registry
 from ..errors import (
     InvalidRequest,
-    InvalidSpec,
     NotFound,
     NotReady,
     QueueFull,
     ShuttingDown,
 )
-from ..progress import Progress
 from ..spec import ExportSpec
 from . import uploads
 from .board import Board
 from .dispatcher import Dispatcher
 from .downloads import Download, ready
-from .files import remove_finished
+from .files import make_folders, remove_empty, remove_finished, scratch_of
 from .housekeeping import Housekeeping, instances_folder
 from .instances import Instance
 from .model import Caller, Job, JobPage
+from .previews import DEFAULT_ROWS, PendingPreview
 from .settings import Settings
 from .store import JobQuery, JobStore, StaleVersion
 from .store_sqlalchemy import SqlAlchemyStore
-from .submission import check, choose_target
+from .submission import check, choose_target, first_attempt, next_attempt, order_preview
 from .uploads import UploadWriter
 from .worker import DEFAULT_RUN
 
@@ -96,7 +95,7 @@ class ExportService:
         """
         if self._started:
             return
-        self._make_folders()
+        make_folders(self.settings)
         self._store.start()
         self._instance.register()
         self._housekeeping.interrupt_orphans()
@@ -133,24 +132,54 @@ class ExportService:
             self._check_open()
             self._check_queue(caller.name)
             target = choose_target(checked, self.settings, self._store, job_id=job_id, moment=now)
-            job = Job(
-                id=job_id,
-                name=checked.spec.name,
-                status="pending",
-                format=checked.format,
-                created_by=caller.name,
-                created_at=now,
-                spec=checked.document,
-                path=target.path,
-                temporary=target.temporary,
-                version=1,
-                target=str(target.absolute),
-                root=str(self.settings.root.resolve()),
+            job = first_attempt(
+                checked,
+                target,
+                self.settings,
+                job_id=job_id,
+                owner=caller.name,
+                moment=now,
                 instance=self._instance.name,
             )
-            self._store.add(job, checked.uploads)
+            try:
+                self._store.add(job, checked.uploads)
+            except BaseException:
+                remove_empty(job.made)  # Nothing is kept of it, whatever went wrong.
+                raise
             self._enqueue(job)
         return job
+
+    def preview(self, document: Any, caller: Caller, rows: int = DEFAULT_ROWS) -> dict[str, Any]:
+        """Return the first ``rows`` rows (0 to 1000) of each dataset of a spec, with columns,
+        types, counts and losses, estimated: ``pipeline.Preview`` as JSON. Nothing is written.
+
+        Raises what ``submit`` raises of a spec, what its run would raise, and ``TimedOut`` after
+        30 seconds.
+        """
+        asked = self.begin_preview(document, caller, rows)
+        try:
+            # With a timeout, so that Ctrl-C is felt on every platform.
+            while not futures.wait([asked.future], timeout=0.5).done:
+                pass
+        finally:
+            asked.cancel()
+        return asked.future.result()
+
+    def begin_preview(
+        self, document: Any, caller: Caller, rows: int = DEFAULT_ROWS
+    ) -> PendingPreview:
+        """Check a spec as ``submit`` does and have it previewed; ``future`` gets the answer, and
+        ``cancel`` ends it when nobody waits any more."""
+        self._check_open()
+        checked = check(document, self.settings, self._store, caller)
+        preview_id, now = f"preview-{self._new_id()}", self._now()
+        order = order_preview(checked, self.settings, preview_id=preview_id, rows=rows, moment=now)
+        scratch = scratch_of(preview_id, self.settings)
+        asked = PendingPreview(preview_id, order, scratch, self._dispatcher.cancel_preview)
+        with self._submitting:
+            self._check_open()
+            self._dispatcher.preview(asked)
+        return asked
 
     def wait(self, job_id: str, caller: Caller, timeout: float | None = None) -> Job:
         """Return the job when it is final, or as it is after ``timeout`` seconds."""
@@ -242,23 +271,13 @@ class ExportService:
             target = choose_target(
                 checked, settings, self._store, job_id=job.id, moment=self._now()
             )
-            again = job.changed(
-                status="pending",
-                path=target.path,
-                target=str(target.absolute),
-                root=str(root),
-                instance=self._instance.name,
-                attempt=job.attempt + 1,
-                progress=Progress(),
-                started_at=None,
-                finished_at=None,
-                expires_at=None,
-                result=None,
-                error=None,
-            )
+            again = next_attempt(job, target, settings, instance=self._instance.name)
             try:
                 self._store.update(again, expected=job.version)
-            except StaleVersion:
+            except BaseException as error:
+                remove_empty(target.made)  # As of a submission that the store does not take.
+                if not isinstance(error, StaleVersion):
+                    raise
                 raise InvalidRequest(f"The export {job.id} is being retried already.") from None
             self._enqueue(again)
         return again
@@ -300,7 +319,10 @@ class ExportService:
         )
 
     def download(self, job_id: str, caller: Caller) -> Download:
-        """Return the finished file of a job. Raises ``NotFound``, ``NotReady``, ``Expired``."""
+        """Return the finished file of a job, or its folder as a zip.
+
+        Raises ``NotFound``, ``NotReady``, ``Expired``.
+        """
         job = self.get(job_id, caller)
         return ready(
             job,
@@ -320,19 +342,6 @@ class ExportService:
         return ExportSpec.model_json_schema(by_alias=True)
 
     # -------------------------------------------------------------- inner
-
-    def _make_folders(self) -> None:
-        try:
-            for folder in (self.settings.state_dir, self.settings.uploads, self.settings.scratch):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if os.name == "posix":
-                self.settings.state_dir.chmod(0o700)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise InvalidSpec(
-                f"The folder of state_dir cannot be used: {reason}.",
-                hint="Name one that you may write to.",
-            ) from error
 
     def _check_open(self) -> None:
         if self._stopped or not self._started:

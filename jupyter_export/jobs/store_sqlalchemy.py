@@ -264,6 +264,7 @@ def _job_row(job: Job) -> dict[str, Any]:
         "error": job.error,
         "version": job.version,
         "instance": job.instance,
+        "made": list(job.made) or None,
     }
 
 
@@ -290,6 +291,7 @@ def _job(row: RowMapping) -> Job:
         error=row["error"],
         version=row["version"],
         instance=row["instance"],
+        made=tuple(row["made"] or ()),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is checked of a spec before it becomes a job."""
+"""From a spec to a job: what is checked of it before, and the record that it becomes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import registry
-from ..errors import InvalidSpec, NotFound, OutputExists
+from ..errors import InvalidRequest, InvalidSpec, NotFound, OutputExists
+from ..progress import Progress
 from ..spec import ExportSpec, FileSource, parse
 from . import connections
+from .files import remove_empty
 from .model import Caller, Job
 from .naming import Target, inside, place
+from .orders import preview_order
+from .previews import MAX_ROWS
 from .settings import Settings
 from .store import JobStore
 from .uploads import ENDING, ids_in
+from .workers import Message
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,7 @@ class Checked:
 
     spec: ExportSpec
     document: dict[str, Any]
-    format: str
-    ending: str
+    choice: registry.Choice
     uploads: tuple[str, ...]
 
 
@@ -52,13 +56,14 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
             raise _no_upload(upload_id)
         if not (settings.uploads / f"{upload_id}{ENDING}").is_file():
             raise _no_upload(upload_id)
-    return Checked(spec, plain, choice.format.type, choice.ending, uploads)
+    return Checked(spec, plain, choice, uploads)
 
 
 def choose_target(
     checked: Checked, settings: Settings, store: JobStore, *, job_id: str, moment: datetime
 ) -> Target:
-    """Name the file and make sure that no other active job writes it; call it under one lock.
+    """Name the file (or folder) and make sure that no other active job writes it; call it under
+    one lock.
 
     Raises what ``naming.place`` raises.
     """
@@ -71,16 +76,98 @@ def choose_target(
         return writer_of(path) is not None
 
     target = place(
-        checked.spec, settings, job_id=job_id, ending=checked.ending, moment=moment, taken=taken
+        checked.spec,
+        settings,
+        job_id=job_id,
+        ending=checked.choice.ending,
+        moment=moment,
+        taken=taken,
+        folder=checked.choice.layout == "folder",
     )
     other = writer_of(target.absolute)
     if other is not None:
+        remove_empty(target.made)
         raise OutputExists(
             f"“{target.path}” is being written by another export, {other.id} (“{other.name}”).",
             hint="Wait until it is finished, cancel it, or choose another name.",
             field="output.path",
         )
     return target
+
+
+def first_attempt(
+    checked: Checked,
+    target: Target,
+    settings: Settings,
+    *,
+    job_id: str,
+    owner: str,
+    moment: datetime,
+    instance: str,
+) -> Job:
+    """Return the pending job of a spec; ``instance`` names the service that runs it."""
+    return Job(
+        id=job_id,
+        name=checked.spec.name,
+        status="pending",
+        format=checked.choice.format.type,
+        created_by=owner,
+        created_at=moment,
+        spec=checked.document,
+        path=target.path,
+        temporary=target.temporary,
+        version=1,
+        target=str(target.absolute),
+        root=str(settings.root.resolve()),
+        instance=instance,
+        made=target.made,
+    )
+
+
+def next_attempt(job: Job, target: Target, settings: Settings, *, instance: str) -> Job:
+    """Return a job that has ended as pending again, with nothing of its last attempt."""
+    return job.changed(
+        status="pending",
+        path=target.path,
+        target=str(target.absolute),
+        root=str(settings.root.resolve()),
+        instance=instance,
+        made=target.made,
+        attempt=job.attempt + 1,
+        progress=Progress(),
+        started_at=None,
+        finished_at=None,
+        expires_at=None,
+        result=None,
+        error=None,
+    )
+
+
+def order_preview(
+    checked: Checked, settings: Settings, *, preview_id: str, rows: Any, moment: datetime
+) -> Message:
+    """Return what a worker is told of the preview of ``rows`` rows of a spec.
+
+    Raises ``InvalidRequest`` for a wrong number of rows, and for a path what ``submit`` would.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or not 0 <= rows <= MAX_ROWS:
+        raise InvalidRequest(
+            f"“{str(rows)[:40]}” is not a number of rows to preview.",
+            hint=f"Give a whole number from 0 to {MAX_ROWS:,}.",
+            field="rows",
+        )
+    path = checked.spec.output.path
+    if path is not None:
+        inside(path, settings)
+    return preview_order(
+        preview_id,
+        checked.spec,
+        settings,
+        file_name=Path(path).name if path else f"preview{checked.choice.ending}",
+        format=checked.choice.format.type,
+        rows=rows,
+        now=moment,
+    )
 
 
 def _no_upload(upload_id: str) -> NotFound:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that makes these tables; a store that has it already need not load Alembic."""
 
 metadata = MetaData()
@@ -46,6 +46,7 @@ jobs = Table(
     Column("error", JSON(none_as_null=True)),
     Column("version", Integer, nullable=False),
     Column("instance", String(64), nullable=False),
+    Column("made", JSON(none_as_null=True)),
     Index("jupyter_export_jobs_owner", "created_by", "created_at", "id"),
     Index("jupyter_export_jobs_created", "created_at", "id"),
     Index("jupyter_export_jobs_status", "status", "expires_at"),

@@ -1,8 +1,9 @@
 """The program of a worker process: one job at a time, JSON lines in and out.
 
-In: ``{"run": {"job", "spec", "here"}}``, ``{"cancel": job}``. Out: ``{"ready": pid}``, then for
-each job ``{"job", "begun"}``, ``{"job", "progress"}``…, and one ``{"job", "result", "memory"}`` or
-``{"job", "error", "memory"}``.
+In: ``{"run": {"job", "spec", "here"}}``, ``{"preview": {"job", "spec", "here", "rows"}}``,
+``{"cancel": job}``. Out: ``{"ready": pid}``, then for each job ``{"job", "begun"}``,
+``{"job", "progress"}``…, and one ``{"job", "result", "memory"}``, ``{"job", "preview", "memory"}``
+or ``{"job", "error", "memory"}``.
 The process ends when its input ends, so that no worker outlives a parent that was killed.
 """
 
@@ -19,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,6 +32,7 @@ from ..spec import ExportSpec, parse
 
 Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
 DEFAULT_RUN = "jupyter_export.pipeline:run"
+PREVIEW = "jupyter_export.pipeline:preview"
 WATCH_SECONDS = 0.1
 HEADROOM = 300 * 1000**2
 """Bytes that the interpreter and the libraries may hold beside twice the engine's limit."""
@@ -40,20 +43,22 @@ log = logging.getLogger("jupyter_export.worker")
 
 def here_to_json(here: Surroundings) -> dict[str, Any]:
     """Return ``here`` as JSON values; ``cancelled`` stays with its process."""
-    values = {name: value for name, value in here.__dict__.items() if name != "cancelled"}
-    return {
-        name: str(value)
-        if isinstance(value, Path)
-        else dict(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in values.items()
-    }
+    return {n: _plain(value) for n, value in here.__dict__.items() if n != "cancelled"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def here_from_json(values: Mapping[str, Any], cancelled: threading.Event) -> Surroundings:
+    """Return the ``Surroundings`` that ``here_to_json`` made ``values`` of."""
     paths = ("root", "target", "part", "uploads", "scratch")
     known: dict[str, Any] = {n: Path(v) if n in paths else v for n, v in values.items()}
+    known["started"] = datetime.fromisoformat(values["started"])
     return Surroundings(**known, cancelled=cancelled)
 
 
@@ -106,10 +111,11 @@ class Worker:
     def _read(self) -> None:
         for line in self._incoming:
             message = json.loads(line)
-            if "run" in message:
+            order = message.get("run") or message.get("preview")
+            if order is not None:
                 # The event is there before the job starts: a cancel may come right behind it.
-                self._cancelled[message["run"]["job"]] = threading.Event()
-                self._jobs.put(message["run"])
+                self._cancelled[order["job"]] = threading.Event()
+                self._jobs.put(order)
             elif message.get("cancel") in self._cancelled:
                 self._cancelled[message["cancel"]].set()
         os._exit(0)
@@ -123,13 +129,12 @@ class Worker:
         try:
             if here.cancelled.is_set():
                 raise Cancelled("The export was cancelled.")
-            for value in run(parse(order["spec"]), here):
-                if isinstance(value, Result):
-                    answer = {"job": job, "result": value.to_json()}
-                else:
-                    self._channel.send({"job": job, "progress": value.to_json()})
-            if not answer:
-                raise RuntimeError("the run ended without a result")
+            spec = parse(order["spec"])
+            if "rows" in order:
+                found = load(PREVIEW)(spec, here, order["rows"])
+                answer = {"job": job, "preview": found.to_json()}
+            else:
+                answer = {"job": job, "result": self._through(run(spec, here), job).to_json()}
         except ExportError as error:
             log.debug("job %s failed", job, exc_info=True)
             answer = {"job": job, "error": error.to_json()}
@@ -147,6 +152,18 @@ class Worker:
             self._current = None
             self._cancelled.pop(job, None)
         self._channel.send({**answer, "memory": anonymous_memory()})
+
+    def _through(self, values: Iterator[Progress | Result], job: str) -> Result:
+        """Tell of each step of a run; return its result."""
+        result = None
+        for value in values:
+            if isinstance(value, Result):
+                result = value
+            else:
+                self._channel.send({"job": job, "progress": value.to_json()})
+        if result is None:
+            raise RuntimeError("the run ended without a result")
+        return result
 
     def _watch(self) -> None:
         """End the process when its job takes too much memory, or when its parent is gone.
@@ -199,10 +216,9 @@ def claim_stdout() -> int:
     return mine
 
 
-def load(dotted: str) -> Run:
+def load(dotted: str) -> Any:
     module, _, name = dotted.partition(":")
-    run: Run = getattr(import_module(module), name)
-    return run
+    return getattr(import_module(module), name)
 
 
 def warm_up(run: Run) -> None:
@@ -255,7 +271,7 @@ def main(arguments: list[str]) -> None:
     log.setLevel(logging.DEBUG)
     worker = Worker(incoming, channel)
     worker.listen()
-    run = load(options.run)
+    run: Run = load(options.run)
     try:
         if worker.idle:
             warm_up(run)

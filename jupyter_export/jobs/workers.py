@@ -72,6 +72,8 @@ class WorkerProcess:
 
     def __init__(self, on_message: OnMessage, *, folder: Path, run: str = DEFAULT_RUN) -> None:
         self.job: str | None = None
+        """The job or preview that it runs."""
+        self.previewing = False
         self.jobs_done = 0
         self.ready = False
         self.broken = False
@@ -163,7 +165,10 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """At most ``size`` busy workers and one warm spare. Used by one thread, the dispatcher's."""
+    """At most ``size`` workers busy with jobs and one warm spare, which also answers previews.
+
+    Used by one thread, the dispatcher's.
+    """
 
     def __init__(
         self, size: int, on_message: OnMessage, *, folder: Path, run: str = DEFAULT_RUN
@@ -178,7 +183,8 @@ class WorkerPool:
 
     @property
     def busy(self) -> int:
-        return sum(worker.job is not None for worker in self._workers)
+        """Workers that run jobs; previews take no job's place."""
+        return sum(w.job is not None and not w.previewing for w in self._workers)
 
     def has_room(self) -> bool:
         return self.busy < self.size
@@ -192,6 +198,7 @@ class WorkerPool:
     def give_back(self, worker: WorkerProcess, memory: int | None) -> None:
         """Take a worker whose job is over; replace one that is worn, broken or swollen."""
         worker.job = None
+        worker.previewing = False
         worker.jobs_done += 1
         worker.idle_since = time.monotonic()
         swollen = memory is not None and memory > MAX_RESTING_MEMORY

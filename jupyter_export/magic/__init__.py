@@ -9,15 +9,18 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 
 from ..client import ExportClient, find_client
-from ..client.export import StartInterrupted, start
+from ..client.draft import Rows, unique
+from ..client.export import StartInterrupted, preview, start
 from ..client.job import Job
+from ..client.preview import text as preview_text
 from ..errors import Cancelled, ExportError, InvalidRequest, NotFound, OutputExists, did_you_mean
 from . import live
 from .arguments import USAGE, Arguments, parse, sql_condition_in, unquoted
-from .sources import Query, frame_of
+from .sources import Query, frame_of, is_name_of_frame
 
 QUICK = 0.25
 """Seconds that the service may take to answer with a finished job, in one round trip."""
+PREVIEW_ROWS = 10
 
 
 def load(shell: Any) -> None:
@@ -57,6 +60,7 @@ class ExportMagics(Magics):
             raise
 
     def _run(self, line: str, cell: str | None, local_ns: dict[str, Any]) -> Job | None:
+        """Do what the line asks for; return its job, if it has one."""
         asked = parse(line)
         if asked.help or (not asked.words and cell is None and not _about_jobs(asked)):
             print(USAGE, end="")
@@ -64,43 +68,51 @@ class ExportMagics(Magics):
         if _about_jobs(asked):
             return self._about_jobs(asked)
         names = ChainMap(local_ns, self.shell.user_ns)
-        return self._start(asked, cell, names)
-
-    # ------------------------------------------------------------- a new job
-
-    def _start(self, asked: Arguments, cell: str | None, names: Any) -> Job:
-        fields: dict[str, Any] = {
+        query: Query | None = None
+        if cell is None:
+            name, source, path = _frames_and_path(asked, names)
+        else:
+            name, path = "query", _only_path(asked)
+            if asked.connection:
+                source = {"type": "sql", "connection": asked.connection, "query": cell.strip()}
+            else:
+                query = Query(cell, names)
+                source = Rows(query.read, query.interrupt)
+        fields = {
+            "name": asked.name or name or _stem(path) or "export",
             "format": asked.format,
             "compression": asked.compress,
             "where": asked.where,
             "columns": list(asked.columns) or None,
             "limit": asked.limit,
+            "options": asked.options | ({"sheet": asked.sheet} if asked.sheet is not None else {}),
+            "if_exists": "replace" if asked.replace else None,
         }
-        source: Any = None
-        query: Query | None = None
-        if cell is not None:
-            path = self._only_path(asked)
-            name = "query"
-            if asked.connection:
-                source = {"type": "sql", "connection": asked.connection, "query": cell.strip()}
-            else:
-                query = Query(cell, names)
-        else:
-            name, source, path = self._frame_and_path(asked, names)
-        fields["name"] = asked.name or name or _stem(path) or "export"
+        try:
+            if asked.preview:
+                self._preview(source, path, fields)
+                return None
+            return self._start(source, path, fields, wait=asked.wait)
+        finally:
+            if query is not None:
+                query.close()
+
+    @staticmethod
+    def _preview(source: Any, path: str | None, fields: dict[str, Any]) -> None:
+        """Show the first rows and the losses; an interrupt ends it, and nothing was written."""
+        try:
+            found = preview(source, path, rows=PREVIEW_ROWS, **fields)
+        except KeyboardInterrupt:
+            raise Cancelled("The preview was interrupted.") from None
+        print(preview_text(found))
+
+    # ------------------------------------------------------------- a new job
+
+    def _start(self, source: Any, path: str | None, fields: dict[str, Any], *, wait: bool) -> Job:
         surface = live.surface_for(self.shell)
         try:
             with live.Sending(surface, _file_name(path) or fields["name"], _rows(source)):
-                job = start(
-                    source,
-                    path,
-                    options=asked.options,
-                    if_exists="replace" if asked.replace else None,
-                    read=query.read if query else None,
-                    interrupt=query.interrupt if query else None,
-                    wait=QUICK if asked.wait else 0.0,
-                    **fields,
-                )
+                job = start(source, path, wait=QUICK if wait else 0.0, **fields)
         except StartInterrupted as stopped:
             self._mark(stopped.job)
             self._interrupted(stopped.job, surface)
@@ -113,11 +125,8 @@ class ExportMagics(Magics):
         except ExportError:
             surface.leave()
             raise
-        finally:
-            if query is not None:
-                query.close()
         self._mark(job)
-        if not asked.wait:
+        if not wait:
             live.show_unattended(job, surface)
             return job
         self._attend(job, surface)
@@ -155,35 +164,6 @@ class ExportMagics(Magics):
         except ExportError as error:
             return error
         raise AssertionError("the job is completed")
-
-    def _frame_and_path(self, asked: Arguments, names: Any) -> tuple[str, Any, str | None]:
-        words = asked.words
-        if asked.connection:
-            raise InvalidRequest("--connection needs SQL.", hint="Write it in a cell of %%export.")
-        if sql_condition_in(words):
-            raise InvalidRequest(
-                "The line has a condition without quotes.",
-                hint='Write --where "dep_delay > 60".',
-            )
-        if len(words) > 2:
-            for word in words[:-1]:
-                frame_of(word, names)
-            raise InvalidRequest(
-                f"The line names {len(words) - 1} frames, and no format of this version holds "
-                "more than one.",
-                hint="Export each to a file of its own.",
-            )
-        name, frame = frame_of(words[0], names)
-        return name, frame, unquoted(words[1]) if len(words) == 2 else None
-
-    @staticmethod
-    def _only_path(asked: Arguments) -> str | None:
-        if len(asked.words) > 1:
-            raise InvalidRequest(
-                f"%%export takes one path, and the line has {len(asked.words)} words.",
-                hint="The rows come from the cell's SQL; put a path with blanks in quotes.",
-            )
-        return unquoted(asked.words[0]) if asked.words else None
 
     # ------------------------------------------------------------- jobs there are
 
@@ -227,6 +207,46 @@ class ExportMagics(Magics):
         error._render_traceback_ = lambda: [shown]  # type: ignore[attr-defined]
 
 
+def _frames_and_path(asked: Arguments, names: Any) -> tuple[str, Any, str | None]:
+    """Return the export's name, its frame (or several by their names), and the line's path."""
+    words = asked.words
+    if asked.connection:
+        raise InvalidRequest("--connection needs SQL.", hint="Write it in a cell of %%export.")
+    if sql_condition_in(words):
+        raise InvalidRequest(
+            "The line has a condition without quotes.",
+            hint='Write --where "dep_delay > 60".',
+        )
+    has_path = len(words) > 1 and not is_name_of_frame(words[-1], names)
+    path = unquoted(words[-1]) if has_path else None
+    found = [frame_of(word, names) for word in (words[:-1] if has_path else words)]
+    if len(found) == 1:
+        ((name, frame),) = found
+        return name, frame, path
+    _refuse_flags_of_one(asked, len(found))
+    called = unique([name for name, _ in found])
+    frames = {name: frame for name, (_, frame) in zip(called, found, strict=True)}
+    return _stem(path) or "_".join(called)[:60], frames, path
+
+
+def _refuse_flags_of_one(asked: Arguments, frames: int) -> None:
+    for flag, given in (("--where", asked.where), ("--columns", asked.columns)):
+        if given:
+            raise InvalidRequest(
+                f"{flag} means one frame, and the line names {frames}.",
+                hint="Narrow the frames themselves, or use jupyter_export.export with a mapping.",
+            )
+
+
+def _only_path(asked: Arguments) -> str | None:
+    if len(asked.words) > 1:
+        raise InvalidRequest(
+            f"%%export takes one path, and the line has {len(asked.words)} words.",
+            hint="The rows come from the cell's SQL; put a path with blanks in quotes.",
+        )
+    return unquoted(asked.words[0]) if asked.words else None
+
+
 def _about_jobs(asked: Arguments) -> bool:
     return asked.jobs or asked.status is not None or asked.cancel is not None
 
@@ -262,8 +282,11 @@ def _find(client: ExportClient, job_id: str) -> dict[str, Any]:
 
 
 def _rows(source: Any) -> int | None:
+    """Return the number of rows that will be sent, where the frames know theirs."""
+    if isinstance(source, dict) and isinstance(source.get("type"), str):
+        return None
     try:
-        return len(source) if source is not None and not isinstance(source, dict) else None
+        return sum(map(len, source.values() if isinstance(source, dict) else [source]))
     except TypeError:
         return None
 

@@ -13,19 +13,25 @@ from ..errors import InvalidRequest, nearest
 
 USAGE = """\
 %export FRAME [PATH] [flags]       export a frame, or an expression that gives one
+%export A B C [PATH] [flags]       export several frames: one sheet, or one file, for each
 %%export [PATH] [flags]            export the rows of the cell's SQL over the notebook's frames
 %export --jobs                     list the exports; --status ID and --cancel ID take one of them
 
 PATH is relative to the working directory. Its ending gives format and compression
-(flights.csv, flights.parquet, flights.csv.gz); without a path the file is named for you.
+(flights.csv, flights.xlsx, flights.csv.gz); without a path the file is named for you. Several
+frames in a format that holds one become a folder of that name, or a zip (flights.csv.zip).
 
-  --format TYPE         csv, json, jsonl, parquet, arrow; unset: the path's ending
-  --compress KIND       none, gzip, zstd; unset: the path's ending
+  --format TYPE         csv, json, jsonl, parquet, arrow, excel, pdf, html, markdown;
+                        unset: the path's ending
+  --compress KIND       none, gzip, zstd, brotli; unset: the path's ending
   --replace             overwrite a file that exists
   --columns A,B         only these columns, in this order
   --where "CONDITION"   only rows that meet an SQL condition
   --limit N             at most N rows
-  --option KEY=VALUE    an option of the format, as often as needed: --option delimiter=";"
+  --option KEY=VALUE    an option of the format, as often as needed: --option delimiter=";";
+                        a value may be JSON: --option 'header=["a", "b"]'
+  --sheet NAME          the name of the workbook's sheet
+  --preview             show the first rows and what would be lost; write nothing
   --name NAME           the export's name; unset: the frame's
   --connection NAME     run the cell's SQL on a connection of the server
   --no-wait             give the prompt back as soon as the rows are frozen
@@ -45,6 +51,8 @@ class Arguments:
     columns: tuple[str, ...] = ()
     where: str | None = None
     limit: int | None = None
+    sheet: str | None = None
+    preview: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     connection: str | None = None
@@ -76,12 +84,13 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> _Parser:
     parser = _Parser(prog="%export", add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
-    for flag in ("--format", "--compress", "--where", "--name", "--connection"):
+    for flag in ("--format", "--compress", "--where", "--name", "--connection", "--sheet"):
         parser.add_argument(flag)
     parser.add_argument("--columns", type=_names, default=())
     parser.add_argument("--limit", type=_whole)
     parser.add_argument("--option", action="append", default=[], dest="options", type=_option)
     parser.add_argument("--replace", action="store_true")
+    parser.add_argument("--preview", action="store_true")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--jobs", action="store_true")
     parser.add_argument("--status", metavar="ID")

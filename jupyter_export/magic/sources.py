@@ -62,6 +62,11 @@ def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
     return "", _checked(text, value)
 
 
+def is_name_of_frame(word: str, names: Namespace) -> bool:
+    """Tell whether a word of the line is the name of a frame, so that it is no path."""
+    return word.isidentifier() and word in names and _is_frame(names[word])
+
+
 def _checked(text: str, value: Any) -> Any:
     if not _is_frame(value):
         raise InvalidRequest(

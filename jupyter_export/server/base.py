@@ -52,6 +52,8 @@ STATUS: dict[type[ExportError], int] = {
     errors.TooLarge: 413,
     errors.QueueFull: 429,
     errors.ShuttingDown: 503,
+    errors.Interrupted: 503,
+    errors.TimedOut: 504,
     errors.ServerUnavailable: 503,
     errors.DiskFull: 507,
     errors.WriteFailed: 507,

@@ -1,9 +1,12 @@
-"""GET and HEAD jobs/{id}/download: the finished file, whole or a part, never decoded."""
+"""GET and HEAD jobs/{id}/download: the finished file, whole or a part, never decoded; a folder as
+a zip that is made while it is sent."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +14,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from ..errors import Expired
+from ..jobs.downloads import ZIP_MEDIA_TYPE
 from ..jobs.model import Caller
 from ..registry import COMPRESSION_ENDINGS
 from .access import authorized
@@ -60,26 +64,32 @@ class DownloadHandler(ExportHandler):
         self._transforms = []
         etag = f'"{download.sha256}"'
         self.set_header("ETag", etag)
-        self.set_header("Accept-Ranges", "bytes")
+        self.set_header("Accept-Ranges", "none" if download.size is None else "bytes")
         self.set_header("Cache-Control", "private, no-cache")
         if is_named(self.request.headers.get("If-None-Match"), etag):
             self.set_status(304)
             await self.finish()
             return
-        whole = ByteRange(0, download.size)
+        self.set_header("Content-Type", media_type)
+        self.set_header("Content-Disposition", content_disposition(download.name))
+        if download.size is None:
+            await self._send_zip(download, body=body)
+        else:
+            await self._send_file(download, download.size, etag, body=body)
+
+    async def _send_file(self, download: Download, size: int, etag: str, *, body: bool) -> None:
+        media_type = self._headers["Content-Type"]
+        whole = ByteRange(0, size)
         try:
-            asked = self._asked(etag, download.size) if body else None
+            asked = self._asked(etag, size) if body else None
         except Unsatisfiable:
-            await self._refuse_range(download.size)
+            await self._refuse_range(size)
             return
         part = asked or whole
         if asked is not None:
             self.set_status(206)
-            last = part.stop - 1
-            self.set_header("Content-Range", f"bytes {part.start}-{last}/{download.size}")
-        self.set_header("Content-Type", media_type)
+            self.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
         self.set_header("Content-Length", str(part.length))
-        self.set_header("Content-Disposition", content_disposition(download.name))
         if body:
             await self._stream(download, part)
             if part == whole:
@@ -92,8 +102,44 @@ class DownloadHandler(ExportHandler):
             return None  # Another version: the part would not fit what the client has.
         return asked_range(self.request.headers.get("Range"), size)
 
+    async def _send_zip(self, download: Download, *, body: bool) -> None:
+        """Send the zip of a folder, whose length nobody knows before its end.
+
+        A file that is not the exported one any more, or a disk that fails, breaks the connection:
+        a zip that ended as if nothing had been would be taken for whole.
+        """
+        if not body:
+            await self.flush()
+            await self.finish(set_content_type=download.media_type)
+            return
+        with contextlib.closing(download.pieces()) as pieces:
+            # Before the first byte a failure is an answer as any other.
+            piece = await self._next(pieces)
+            while piece:
+                self.write(piece)
+                making = self._next(pieces)
+                try:
+                    await self.flush()
+                except StreamClosedError:
+                    with contextlib.suppress(Exception):  # Nobody is left to be told.
+                        await making
+                    raise web.Finish from None
+                try:
+                    piece = await making
+                except Exception as error:
+                    self.log.warning("jupyter_export: %s broke off: %s", download.name, error)
+                    self.detach().close()
+                    return
+        await self.host.run(download.done)
+        await self.finish(set_content_type=download.media_type)
+
+    def _next(self, pieces: Iterator[bytes]) -> asyncio.Future[bytes]:
+        """Have the next piece made in a thread, while the one before is on its way."""
+        return asyncio.ensure_future(self.host.run(next, pieces, b""))
+
     async def _refuse_range(self, size: int) -> None:
         self.set_status(416)
+        self.clear_header("Content-Disposition")
         self.set_header("Content-Range", f"bytes */{size}")
         message = f"The file has {size} bytes; the range asked for is outside it."
         error = {"code": "invalid_request", "message": message, "hint": None, "field": None}
@@ -131,6 +177,8 @@ class DownloadHandler(ExportHandler):
 def _found(service: ExportService, job_id: str, caller: Caller) -> tuple[Download, str]:
     """Return the file, and the media type of its bytes: a compressed CSV is no text."""
     download = service.download(job_id, caller)
+    if download.media_type == ZIP_MEDIA_TYPE:
+        return download, ZIP_MEDIA_TYPE
     # As the registry decides: what the spec says, then what the name says.
     compression = service.get(job_id, caller).spec.get("compression")
     if compression is None:

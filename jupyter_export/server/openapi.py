@@ -1,34 +1,16 @@
-"""The OpenAPI 3.1 document: one table of operations, and the schemas of the pydantic models."""
+"""The OpenAPI 3.1 document: one table of operations."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import TypeAdapter
-
-from ..jobs.model import Status
-from ..progress import Progress
-from ..spec import ExportSpec
-
-Schema = dict[str, Any]
+from .schemas import Schema, json_object, ref, schemas
 
 _JSON = "application/json"
 _ANY = "application/octet-stream"
 _ARROW = "application/vnd.apache.arrow.stream"
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _or_null(kind: str) -> Schema:
-    return {"type": [kind, "null"]}
-
-
-def _object(required: str, properties: dict[str, Schema]) -> Schema:
-    return {"type": "object", "required": required.split(), "properties": properties}
 
 
 def _query(name: str, description: str, **schema: Any) -> Schema:
@@ -60,10 +42,8 @@ class Operation:
     body: tuple[str, Schema] | None = None
 
 
-_JOB = ("The job.", _JSON, _ref("Job"))
+_JOB = ("The job.", _JSON, ref("Job"))
 _JOB_ERRORS = (404,)
-_STATUS = {"type": "string", "enum": list(get_args(Status))}
-_TIME = {"type": ["string", "null"], "format": "date-time"}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -75,7 +55,7 @@ OPERATIONS: tuple[Operation, ...] = (
             200: (
                 "The formats.",
                 _JSON,
-                _object("formats", {"formats": {"type": "array", "items": _ref("Format")}}),
+                json_object("formats", {"formats": {"type": "array", "items": ref("Format")}}),
             )
         },
     ),
@@ -98,16 +78,34 @@ OPERATIONS: tuple[Operation, ...] = (
         "uploads",
         "createUpload",
         "Send an Arrow IPC stream of any size, to name it as the source of a spec.",
-        {201: ("The upload.", _JSON, _ref("Upload"))},
+        {201: ("The upload.", _JSON, ref("Upload"))},
         (400, 413, 503, 507),
         body=(_ARROW, {}),
+    ),
+    Operation(
+        "post",
+        "preview",
+        "preview",
+        "The first rows of a spec, its columns, and what it would lose; nothing is written.",
+        {200: ("What would be exported.", _JSON, ref("Preview"))},
+        (400, 404, 413, 429, 503, 504),
+        body=(
+            _JSON,
+            json_object(
+                "spec",
+                {
+                    "spec": ref("ExportSpec"),
+                    "rows": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20},
+                },
+            ),
+        ),
     ),
     Operation(
         "get",
         "jobs",
         "listJobs",
         "Your jobs, the newest first.",
-        {200: ("One page.", _JSON, _ref("JobPage"))},
+        {200: ("One page.", _JSON, ref("JobPage"))},
         (400,),
         (
             _query("status", "Only jobs with this status; several with commas.", type="string"),
@@ -122,7 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "jobs",
         "createJob",
         "Run a spec.",
-        {201: ("The job; finished if that took less than “wait”.", _JSON, _ref("Job"))},
+        {201: ("The job; finished if that took less than “wait”.", _JSON, ref("Job"))},
         (400, 404, 409, 413, 429, 503),
         (
             _query(
@@ -134,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 default=0,
             ),
         ),
-        (_JSON, _ref("ExportSpec")),
+        (_JSON, ref("ExportSpec")),
     ),
     Operation("get", "jobs/{id}", "getJob", "One job.", {200: _JOB}, _JOB_ERRORS),
     Operation(
@@ -186,7 +184,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "jobs/{id}/download",
         "download",
-        "The finished file.",
+        "The finished file, or the files of a folder as a zip that is made on the way: that has "
+        "no length and no ranges.",
         {
             200: ("The file.", _ANY, {}),
             206: ("The part that “Range” asks for.", _ANY, {}),
@@ -219,79 +218,10 @@ _ERRORS = {
     416: "The range is outside the file.",
     429: "Too many jobs are waiting; “Retry-After” says when to come back.",
     503: "The server is shutting down, or exports are not available.",
+    504: "The source did not answer in time.",
     507: "The disk is full, or cannot be written to.",
 }
 
-_FILE = _object(
-    "path rows bytes sha256",
-    {
-        "path": {"type": "string"},
-        "rows": {"type": "integer"},
-        "bytes": {"type": "integer"},
-        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-    },
-)
-_COLUMN = _object("name type", {"name": {"type": "string"}, "type": {"type": "string"}})
-_RESULT = _object(
-    "path rows bytes sha256 files losses reader",
-    {
-        **_FILE["properties"],
-        "files": {"type": "array", "items": _FILE},
-        "losses": {"type": "array", "items": {"type": "object"}},
-        "reader": _or_null("string"),
-    },
-)
-_ERROR = _object(
-    "code message hint field",
-    {
-        "code": {"type": "string"},
-        "message": {"type": "string"},
-        "hint": _or_null("string"),
-        "field": _or_null("string"),
-    },
-)
-_SCHEMAS: dict[str, Schema] = {
-    "Job": _object(
-        "id name status progress format created_by created_at started_at finished_at expires_at "
-        "attempt download_count result error spec",
-        {
-            "id": {"type": "string"},
-            "name": {"type": "string"},
-            "status": _STATUS,
-            "progress": _ref("Progress"),
-            "format": {"type": "string"},
-            "created_by": {"type": "string"},
-            "created_at": {"type": "string", "format": "date-time"},
-            "started_at": _TIME,
-            "finished_at": _TIME,
-            "expires_at": _TIME,
-            "attempt": {"type": "integer", "minimum": 1},
-            "download_count": {"type": "integer", "minimum": 0},
-            "result": {"anyOf": [_RESULT, {"type": "null"}]},
-            "error": {"anyOf": [_ref("Error"), {"type": "null"}]},
-            "spec": {"type": "object"},
-        },
-    ),
-    "JobPage": _object(
-        "jobs next_cursor",
-        {"jobs": {"type": "array", "items": _ref("Job")}, "next_cursor": _or_null("string")},
-    ),
-    "Upload": _object(
-        "id rows bytes columns",
-        {
-            "id": {"type": "string"},
-            "rows": {"type": "integer"},
-            "bytes": {"type": "integer"},
-            "columns": {"type": "array", "items": _COLUMN},
-        },
-    ),
-    "Format": {
-        **_object("type", {"type": {"type": "string"}}),
-        "description": "type, label, endings, media type, JSON Schema of the options, abilities.",
-    },
-    "Error": _ERROR,
-    "Failure": _object("message error", {"message": {"type": "string"}, "error": _ref("Error")}),
-}
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
@@ -317,7 +247,7 @@ def _fixed() -> Schema:
         },
         "security": [{"token": []}, {"cookie": [], "xsrf": []}],
         "paths": paths,
-        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
+        "components": {"schemas": schemas(), "securitySchemes": _SECURITY},
     }
 
 
@@ -338,14 +268,6 @@ _SECURITY = {
 }
 
 
-def _schemas() -> dict[str, Schema]:
-    template = "#/components/schemas/{model}"
-    spec = ExportSpec.model_json_schema(by_alias=True, ref_template=template)
-    parts = spec.pop("$defs", {})
-    progress = TypeAdapter(Progress).json_schema(ref_template=template)
-    return {**parts, "ExportSpec": spec, "Progress": progress, **_SCHEMAS}
-
-
 def _described(operation: Operation) -> Schema:
     described: Schema = {
         "operationId": operation.name,
@@ -353,7 +275,7 @@ def _described(operation: Operation) -> Schema:
         "responses": {
             **{str(s): _response(*answer) for s, answer in operation.answers.items()},
             **{
-                str(status): _response(_ERRORS[status], _JSON, _ref("Failure"))
+                str(status): _response(_ERRORS[status], _JSON, ref("Failure"))
                 for status in sorted({403, *operation.errors})
             },
         },

@@ -18,6 +18,7 @@ from .handlers import (
     OpenApiHandler,
     SchemaHandler,
 )
+from .previews import PreviewHandler
 from .uploads import UploadsHandler
 
 PREFIX = "jupyter-export/v1"
@@ -27,6 +28,7 @@ ROUTES: dict[str, type[ExportHandler]] = {
     "schema": SchemaHandler,
     "openapi.json": OpenApiHandler,
     "uploads": UploadsHandler,
+    "preview": PreviewHandler,
     "jobs": JobsHandler,
     "jobs/{id}": JobHandler,
     "jobs/{id}/cancel": JobCancelHandler,

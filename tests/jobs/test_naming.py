@@ -29,7 +29,12 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="links and modes
 
 
 def named(
-    path: str | None, settings: Settings, if_exists: str = "error", name: str = "delays"
+    path: str | None,
+    settings: Settings,
+    if_exists: str = "error",
+    name: str = "delays",
+    *,
+    folder: bool = False,
 ) -> Target:
     output = {"if_exists": if_exists} | ({} if path is None else {"path": path})
     spec = parse({"name": name, "source": {"type": "upload", "id": "u"}, "output": output})
@@ -40,6 +45,7 @@ def named(
         ending=".csv.gz",
         moment=MOMENT,
         taken=lambda _: False,
+        folder=folder,
     )
 
 
@@ -104,6 +110,36 @@ def test_accepted(path: str, shown: str, settings: Settings) -> None:
     assert target.absolute == settings.root.resolve() / shown
     assert target.absolute.parent.is_dir()
     assert not target.temporary
+
+
+def test_a_folder_of_files_may_be_named_with_a_slash(settings: Settings) -> None:
+    for path in ("new/out", "new/out/"):
+        target = named(path, settings, folder=True)
+        assert target.path == "new/out"
+        assert not target.absolute.exists()
+    for path in ("/", ".", "..", "a/.."):
+        with pytest.raises((InvalidSpec, Forbidden)):
+            named(path, settings, folder=True)
+
+
+def test_a_folder_that_exists(settings: Settings) -> None:
+    (settings.root / "out").mkdir()
+    with pytest.raises(OutputExists):
+        named("out", settings, folder=True)
+    assert named("out", settings, "rename", folder=True).path == "out (1)"
+    # Whether it may go is for the one to say who knows what is in it.
+    assert named("out", settings, "replace", folder=True).path == "out"
+    (settings.root / "file").touch()
+    with pytest.raises(OutputExists, match="is a file"):
+        named("file", settings, "replace", folder=True)
+
+
+def test_the_folders_that_are_made_are_told(settings: Settings) -> None:
+    (settings.root / "old").mkdir()
+    root = settings.root.resolve()
+    made = named("old/new/deep/a.csv", settings).made
+    assert made == (str(root / "old/new/deep"), str(root / "old/new"))
+    assert named("old/new/deep/b.csv", settings).made == ()
 
 
 PIECES = st.sampled_from(
@@ -252,4 +288,5 @@ def test_the_part_file_is_hidden_beside_the_target(name: str) -> None:
     assert part.parent == target.parent
     assert part.name.startswith(".")
     assert part.name.endswith(".0123456789abcdef.part")
-    assert len(os.fsencode(part.name)) <= MAX_NAME_BYTES
+    # Room for what a folder is called that is being replaced.
+    assert len(os.fsencode(f"{part.name}.old")) <= MAX_NAME_BYTES

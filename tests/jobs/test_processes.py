@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import jupyter_export
-from jupyter_export.jobs import running
+from jupyter_export.jobs import saving
 from jupyter_export.jobs.model import Job
 from jupyter_export.jobs.service import ExportService
 from jupyter_export.jobs.settings import Settings
@@ -218,7 +218,7 @@ class Forgetful(SqlAlchemyStore):
 def test_a_result_survives_a_store_that_is_full(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr(running, "SAVE_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(saving, "SAVE_AGAIN_SECONDS", 0.05)
     settings.state_dir.mkdir()
     store = Forgetful(settings.state_dir)
     service = ExportService(settings, store=store, now=clock)

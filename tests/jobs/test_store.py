@@ -253,6 +253,19 @@ def test_the_newest_migration_is_the_one_the_code_knows() -> None:
     assert ScriptDirectory(str(folder)).get_current_head() == tables.HEAD
 
 
+def test_jobs_of_an_older_store_are_kept(store: JobStore, clock: Clock) -> None:
+    assert isinstance(store, SqlAlchemyStore)
+    store.add(a_job(clock), [])
+    with store._engine.begin() as connection:
+        connection.execute(text("ALTER TABLE jupyter_export_jobs DROP COLUMN made"))
+        connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '0001'"))
+    store.start()
+    assert store.get("job0000") == a_job(clock)
+    made = ("/srv/exports/deep", "/srv/exports")
+    store.update(a_job(clock, version=2, made=made), expected=1)
+    assert store.get("job0000") == a_job(clock, version=2, made=made)
+
+
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     first = SqlAlchemyStore(tmp_path)
     first.start()

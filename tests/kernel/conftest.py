@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_export.client import find
 from jupyter_export.client.find import ROOT, SERVER, TOKEN, LocalClients
+
+from .shells import shell_with_frames
 
 SOURCE = Path(__file__).parents[2]
 
@@ -140,3 +143,9 @@ def as_kernel(monkeypatch: pytest.MonkeyPatch, server: Server) -> Server:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return server
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    with shell_with_frames() as found:
+        yield found

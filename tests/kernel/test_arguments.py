@@ -37,12 +37,13 @@ def test_every_flag() -> None:
     found = parse(
         'df --format csv x.out --compress gzip --replace --columns "a, b" --where "a > 1" '
         "--limit 1,000 --option delimiter=; --option header=false --option null-text=NA "
-        "--name n --no-wait"
+        '--name n --no-wait --sheet Delays --preview --option \'header=["a b", "c"]\''
     )
     assert [unquoted(word) for word in found.words] == ["df", "x.out"]
     assert (found.format, found.compress, found.replace) == ("csv", "gzip", True)
     assert (found.columns, found.where, found.limit) == (("a", "b"), "a > 1", 1000)
-    assert found.options == {"delimiter": ";", "header": False, "null_text": "NA"}
+    assert found.options == {"delimiter": ";", "header": ["a b", "c"], "null_text": "NA"}
+    assert (found.sheet, found.preview) == ("Delays", True)
     assert (found.name, found.wait) == ("n", False)
     assert parse("df").wait
 

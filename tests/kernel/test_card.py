@@ -29,11 +29,14 @@ RESULT = {
     "reader": "df = read('a/delays.csv')",
 }
 LOSS = {
-    "kind": "zone",
+    "kind": "time_zone",
     "column": "time_<hour>",
-    "count": 12,
-    "message": "lost its time zone",
+    "count": 1200,
+    "message": "the time zone is dropped",
     "option": "timezone=text",
+    "example": "05:00+00 <b>",
+    "dataset": None,
+    "estimated": False,
 }
 
 
@@ -96,11 +99,58 @@ def test_completed() -> None:
 
 def test_a_loss_stands_beside_its_export_and_is_escaped() -> None:
     shown = Card(done(losses=[LOSS]))
-    assert "▲ 1 column changed: time_&lt;hour&gt; lost its time zone in 12 cells" in visible(
-        shown.html()
+    assert shown.text().splitlines()[1] == (
+        "  ▲ time_<hour>: the time zone is dropped (1,200 of them, e.g. “05:00+00 <b>”) "
+        "— avoid it with --option timezone=text"
     )
-    assert "--option timezone=text" in shown.text()
+    assert (
+        "▲ 1 column changed: time_&lt;hour&gt; : the time zone is dropped (1,200 of them, e.g. "
+        "“05:00+00 &lt;b&gt;”) — avoid it with --option timezone=text "
+    ) in visible(shown.html())
     assert "<hour>" not in shown.html()
+
+
+def test_another_format_is_a_flag_of_its_own() -> None:
+    shown = Card(done(losses=[{**LOSS, "option": "format.type=parquet"}]))
+    assert shown.text().endswith("— avoid it with --format parquet")
+    assert "<code>--format parquet</code>" in shown.html()
+
+
+def test_a_format_for_people_has_no_lines_to_run() -> None:
+    reader = "# A table for people. Export to Parquet beside it."
+    shown = visible(Card(done(reader=reader), reader=reader).html())
+    assert "read it back" not in shown
+    assert "SHA-256" in shown
+
+
+def test_losses_of_several_datasets_name_theirs() -> None:
+    losses = [
+        {**LOSS, "dataset": "flights", "estimated": True, "example": None, "option": None},
+        {**LOSS, "dataset": "planes", "count": None, "option": None},
+    ]
+    assert Card(done(losses=losses)).text().splitlines()[1:] == [
+        "  ▲ flights.time_<hour>: the time zone is dropped (about 1,200 of them)",
+        "  ▲ planes.time_<hour>: the time zone is dropped (e.g. “05:00+00 <b>”)",
+    ]
+    assert "▲ 2 columns changed:" in visible(Card(done(losses=losses)).html())
+
+
+def test_a_folder_says_how_many_files() -> None:
+    files = [{"path": f"a/delays.csv/{n}.csv"} for n in range(12)]
+    state = done(files=files)
+    state["spec"] = {**state["spec"], "datasets": [{"name": "a"}, {"name": "b"}]}
+    assert card.is_folder(state)
+    assert card.line(state) == "● delays.csv · 27,059 rows · 2 datasets · 12 files · 2.1 MB · 0.4 s"
+    one = done(files=[{"path": RESULT["path"]}])
+    assert not card.is_folder(one)
+    assert "file" not in card.line(one)
+
+
+def test_a_folder_is_downloaded_and_not_opened() -> None:
+    files = [{"path": "a/delays.csv/1.csv"}]
+    folder = card.links(done(files=files), "/srv/a/delays.csv", "/")
+    assert list(folder) == ["download"]
+    assert set(card.links(done(), "/srv/a/delays.csv", "/")) == {"open", "download"}
 
 
 def test_failed_says_what_and_what_to_do() -> None:

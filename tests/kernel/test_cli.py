@@ -52,6 +52,19 @@ def test_run_takes_yaml_a_path_and_answers_json(capsys: pytest.CaptureFixture[st
     assert cli.main(["run", "spec.yaml", "--path", "out.txt", "--replace"]) == cli.DONE
 
 
+def test_preview_shows_the_first_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = write("spec.json", SPEC)
+    assert cli.main(["preview", spec, "--rows", "2"]) == cli.DONE
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].endswith(" · 2 columns")
+    assert shown[3].split() == ["0", "x"]
+    assert len(shown) == 8
+    assert cli.main(["preview", spec, "--json"]) == cli.DONE
+    found = json.loads(capsys.readouterr().out)
+    assert (found["format"], len(found["datasets"][0]["rows"])) == ("jsonl", 10)
+    assert not Path("out.jsonl").exists()
+
+
 def test_jobs_show_cancel_and_download(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["jobs"]) == cli.DONE
     assert "There are no exports yet." in capsys.readouterr().out
@@ -86,6 +99,9 @@ def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "field.json"], cli.WRONG, "Did you mean compression?"),
         (["run", "spec.json", "--no-wait"], cli.WRONG, "--no-wait needs --server."),
         (["run", "column.json"], cli.FAILED, "nope"),
+        (["preview", "column.json"], cli.WRONG, "nope"),
+        (["preview", "spec.json", "--rows", "1001"], cli.WRONG, "from 0 to 1,000"),
+        (["preview"], cli.WRONG, "SPEC"),
         (["show", "123"], cli.WRONG, "123"),
         (["jobs", "--status", "complete"], cli.WRONG, "completed"),
         (["jobs", "--server", "http://127.0.0.1:9/"], cli.FAILED, "does not answer"),
@@ -121,6 +137,9 @@ def test_through_a_server(
     assert "two.jsonl · 2 rows" in capsys.readouterr().out
     assert cli.main(["show", job["id"]]) == cli.DONE
     assert (server.root / "cli" / "two.jsonl").exists()
+    capsys.readouterr()
+    assert cli.main(["preview", spec]) == cli.DONE
+    assert "2 rows · 1 column" in capsys.readouterr().out
 
 
 def test_as_a_process() -> None:

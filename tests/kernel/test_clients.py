@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from jupyter_export.client import ExportClient, find_client
 from jupyter_export.errors import (
+    Expired,
     InvalidRequest,
     InvalidSpec,
     NotFound,
@@ -127,6 +129,56 @@ def test_download(client: ExportClient, name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).exists()
     assert client.download(job["id"], tmp_path / "other.csv") == tmp_path / "other.csv"
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_preview_shows_rows_types_and_losses(client: ExportClient, name: str) -> None:
+    nested = pa.table({"l": [[1], [2, 3]], "n": [1, 2]})
+    source = {"type": "upload", "id": send(client, nested)["id"]}
+    found = client.preview({"source": source, "output": {"path": name}}, 1)
+    (dataset,) = found["datasets"]
+    assert [column["name"] for column in dataset["columns"]] == ["l", "n"]
+    assert (len(dataset["rows"]), dataset["total_rows"]) == (1, 2)
+    assert [(loss["column"], loss["count"]) for loss in found["losses"]] == [("l", 2)]
+    assert found["format"] == "csv"
+    assert client.root is not None
+    assert not (client.root / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"format": {"type": "csv", "delimitr": ";"}}, InvalidSpec, "delimiter"),
+        ({"source": {"type": "upload", "id": "nothing"}}, NotFound, "nothing"),
+        ({"where": "nothing_such > 1"}, InvalidSpec, "nothing_such"),
+    ],
+)
+def test_a_preview_is_checked_as_a_job_is(
+    client: ExportClient, fields: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        client.preview(spec(client, **fields))
+    with pytest.raises(InvalidRequest, match="from 0 to 1,000"):
+        client.preview(spec(client), -1)
+
+
+def test_a_folder_is_downloaded_as_a_zip(client: ExportClient, tmp_path: Path) -> None:
+    document, folder = spec(client, format="csv"), secrets.token_hex(4)
+    source = document.pop("source")
+    document["datasets"] = [{"name": each, "source": source} for each in ("a", "b")]
+    job = finished(client, {**document, "output": {"path": folder}})
+    assert job["result"]["rows"] == 2 * ROWS
+    where = client.download(job["id"], tmp_path)
+    assert where == tmp_path / f"{folder}.zip"
+    with zipfile.ZipFile(where) as archive:
+        assert sorted(archive.namelist()) == ["a.csv", "b.csv", "manifest.json"]
+        assert archive.read("a.csv") == (file_of(client, job) / "a.csv").read_bytes()
+    (file_of(client, job) / "a.csv").write_text("changed")
+    with pytest.raises(Expired, match=r"a\.csv"):
+        client.download(job["id"], tmp_path / "other.zip")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".zip") == [where.name]
+    assert not list(tmp_path.glob(".*.part"))
+    client.delete(job["id"], delete_file=True)
+    assert not (file_of(client, job) / "b.csv").exists()
 
 
 def test_a_file_without_a_path_gets_a_name(client: ExportClient) -> None:

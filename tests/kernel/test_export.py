@@ -1,9 +1,8 @@
-"""``export``, ``submit`` and ``Job`` in Python, and what happens when the server is away."""
+"""``export``, ``submit`` and ``Job`` in Python."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,18 +13,16 @@ import pyarrow as pa
 import pytest
 
 import jupyter_export
-from jupyter_export.client import find, find_client
-from jupyter_export.client.find import ROOT, SERVER, TOKEN, LocalClients
-from jupyter_export.client.local import LocalClient
-from jupyter_export.client.server import ServerClient
+from jupyter_export.client import find
+from jupyter_export.client.find import ROOT, LocalClients
 from jupyter_export.errors import (
     Cancelled,
     ExportError,
     InvalidRequest,
     InvalidSpec,
     NotFound,
+    NotReady,
     OutputExists,
-    ServerUnavailable,
     SourceFailed,
 )
 
@@ -62,6 +59,171 @@ def test_a_file_is_a_source_too() -> None:
     jupyter_export.export(FRAME, "a.parquet").result()
     job = jupyter_export.export({"type": "file", "path": "a.parquet"}, "b.jsonl")
     assert job.result()["rows"] == 3
+
+
+PLANES = pa.table({"plane": ["N1", "N2"], "seats": [100, 200]})
+
+
+@pytest.fixture(params=["local", "server"])
+def service(request: pytest.FixtureRequest) -> None:
+    if request.param == "server":
+        request.getfixturevalue("as_kernel")
+
+
+def uploads() -> list[Path]:
+    return list(LocalClients.here()._service.settings.uploads.iterdir())
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("path", ["report", "report/", "report.csv", "report.zip", None])
+def test_several_frames_are_read_back_by_their_names(path: str | None) -> None:
+    # A dataset that is called as the folder is must not be taken for it.
+    job = jupyter_export.export({"flights": FRAME, "report": PLANES}, path, format="csv")
+    assert job.result()["rows"] == 5
+    frames = job.read()
+    assert sorted(frames) == ["flights", "report"]
+    assert frames["flights"]["n"].tolist() == [1, 2, 3]
+    assert frames["report"]["seats"].tolist() == [100, 200]
+    assert job.path is not None
+    assert "2 datasets" in job.card().text()
+    if path in ("report", "report/", "report.csv"):
+        name = path.rstrip("/")
+        assert sorted(os.listdir(name)) == ["flights.csv", "manifest.json", "report.csv"]
+        assert "3 files" in job.card().text()
+        assert job.reader is not None
+        assert f"'{name}/flights.csv'" in job.reader
+        assert list(job.links) == (["download"] if job._client.base_path else [])
+    else:
+        # Reading it back leaves nothing beside it.
+        assert Path(job.path).is_file()
+        assert not os.path.exists(job.path.removesuffix(".zip"))
+
+
+def test_several_frames_are_frozen_when_export_returns() -> None:
+    one, two = pd.DataFrame({"n": range(100_000)}), pd.DataFrame({"n": range(100_000)})
+    job = jupyter_export.export({"one": one, "two": two}, "x", format="parquet")
+    one["n"] = -1
+    two["n"] = -2
+    assert {name: frame["n"].sum() for name, frame in job.read().items()} == {
+        "one": 4999950000,
+        "two": 4999950000,
+    }
+
+
+def test_a_dataset_may_have_fields_of_its_own() -> None:
+    jupyter_export.export(FRAME, "in.parquet").result()
+    job = jupyter_export.export(
+        {
+            "a": {"source": FRAME, "where": "n > 1", "columns": ["n"]},
+            "b": {"type": "file", "path": "in.parquet"},
+            "c": PLANES,
+        },
+        "out",
+        format="csv",
+        limit=2,
+    )
+    assert [file["rows"] for file in job.result()["files"]] == [2, 2, 2, 0]
+    assert Path("out/a.csv").read_text() == "n\n2\n3\n"
+
+
+def test_a_folder_that_this_machine_does_not_see_is_read_all_the_same(
+    as_kernel: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ROOT, "")
+    for ending in ("", ".zip"):
+        name = f"{os.urandom(4).hex()}{ending}"
+        job = jupyter_export.export({"a": FRAME, "b": PLANES}, name, format="parquet")
+        assert job.read()["b"]["seats"].tolist() == [100, 200]
+        assert (as_kernel.root / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("frames", "fields", "error", "said"),
+    [
+        ({}, {}, InvalidRequest, "the mapping of frames is empty"),
+        ({1: FRAME}, {}, InvalidRequest, "“1” cannot be the name of a dataset"),
+        ({"a": FRAME, "A": FRAME}, {}, InvalidSpec, "two datasets are named “A”"),
+        ({"a": FRAME, "b": "text"}, {}, InvalidRequest, "A str is not a frame."),
+        ({"a": [1, 2]}, {}, InvalidRequest, "A list is not a frame."),
+        ({"a": FRAME, "b": FRAME}, {"where": "n > 1"}, InvalidRequest, "means one dataset"),
+        ({"a": {"source": FRAME, "wher": ""}}, {}, InvalidSpec, "Did you mean where?"),
+        ({"a": FRAME}, {"options": {"delimitr": ";"}}, InvalidSpec, "Did you mean delimiter?"),
+        ({"a": FRAME}, {"format": "parqet"}, InvalidSpec, "Did you mean parquet?"),
+        ({"a": FRAME}, {"output": {}}, InvalidRequest, "made of the path"),
+        ({"a": FRAME}, {"relations": [{"name": "r", "from": "a.n", "to": "c.n"}]}, InvalidSpec, ""),
+    ],
+)
+def test_wrong_frames_are_refused_before_a_row_is_sent(
+    frames: Any, fields: dict[str, Any], error: type[ExportError], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        jupyter_export.export(frames, "x.csv", **fields)
+    assert said in str(caught.value)
+    assert uploads() == []
+
+
+def test_what_is_for_people_says_so_when_it_is_read() -> None:
+    job = jupyter_export.export(FRAME, "x.csv").wait()
+    job.state["result"]["reader"] = "# A table is for people. Export to Parquet."
+    with pytest.raises(NotReady, match=r"x\.csv: A table is for people\. Export to Parquet\."):
+        job.read()
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("parts.csv", {"options": {"rows_per_file": 2}}),
+        ("parts.csv.zip", {"options": {"rows_per_file": 2}}),
+        ("hive", {"format": "parquet", "options": {"partition_by": ["text"]}}),
+    ],
+)
+def test_several_files_of_one_frame_are_read_as_one(path: str, fields: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"n": [1, 2, 3], "text": ["a", "b", "b"]})
+    job = jupyter_export.export(frame, path, **fields)
+    assert sorted(job.read()["n"]) == [1, 2, 3]
+    if path.endswith(".zip"):
+        assert os.listdir() == [path]
+    else:
+        assert "2 files" in job.card().text()
+
+
+def test_relations_join_frames() -> None:
+    relations = [{"name": "of", "from": "children.parent", "to": "parents.n"}]
+    children = pd.DataFrame({"parent": [1, 1]})
+    job = jupyter_export.export(
+        {"parents": FRAME, "children": children}, "x", format="csv", relations=relations
+    )
+    job.result()
+    assert '"relations"' in Path("x/manifest.json").read_text()
+
+
+@pytest.mark.usefixtures("service")
+def test_submit_takes_frames_in_a_document() -> None:
+    name = os.path.relpath(Path.cwd(), os.environ.get(ROOT) or Path.cwd())
+    spec = {
+        "datasets": [{"name": "a", "source": FRAME, "limit": 1}, {"name": "b", "source": PLANES}],
+        "format": "csv",
+        "output": {"path": f"{name}/out" if name != "." else "out"},
+    }
+    job = jupyter_export.submit(spec)
+    assert job.result()["rows"] == 3
+    assert Path("out/a.csv").exists()
+    assert spec["datasets"][0]["source"] is FRAME  # type: ignore[index]
+    one = jupyter_export.submit({"source": PLANES, "format": "csv"})
+    assert (one.result()["rows"], one.columns) == (2, 2)
+
+
+def test_submit_refuses_before_a_row_is_sent() -> None:
+    for spec in (
+        {"source": FRAME, "format": {"type": "csv", "delimitr": ";"}},
+        {"source": FRAME, "colums": {}},
+        {"source": "text"},
+        {"datasets": [FRAME]},
+        {"datasets": FRAME},
+    ):
+        with pytest.raises(InvalidRequest):
+            jupyter_export.submit(spec)
+    assert uploads() == []
 
 
 def test_submit_takes_a_document(tmp_path: Path) -> None:
@@ -170,84 +332,3 @@ def test_a_fork_has_a_service_of_its_own(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert LocalClients.here() is parent
     assert jupyter_export.export(FRAME, "x.csv").result()["rows"] == 3
-
-
-# ----------------------------------------------------------------- which service
-
-
-def test_without_a_server_the_service_is_in_this_process() -> None:
-    found = find_client()
-    assert isinstance(found, LocalClient)
-    assert found is find_client()
-
-
-def test_with_a_server_its_client_is_kept(as_kernel: Server) -> None:
-    found = find_client()
-    assert isinstance(found, ServerClient)
-    assert found is find_client()
-    assert found.root == as_kernel.root
-
-
-def test_a_kernel_without_variables_asks_for_its_parent(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JPY_PARENT_PID", str(server.process.pid))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.root.parent / "runtime"))
-    found = find_client()
-    assert isinstance(found, ServerClient)
-    found.check()
-
-
-@pytest.fixture
-def dead_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """This process was started by a server that has stopped."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    monkeypatch.setenv(SERVER, url)
-    monkeypatch.setenv(TOKEN, "gone")
-    monkeypatch.setenv(ROOT, str(tmp_path))
-    return url
-
-
-def test_a_server_that_is_away_is_replaced_and_said(dead_server: str) -> None:
-    with pytest.raises(ServerUnavailable, match="does not answer"):
-        find_client().check()
-    job = jupyter_export.export(FRAME, "x.csv")
-    assert job.result()["rows"] == 3
-    assert job.path == os.path.abspath("x.csv")
-    assert job.notes == (
-        (
-            f"The Jupyter server at {dead_server} does not answer. "
-            "This export runs in the kernel instead."
-        ),
-    )
-    assert job.notes[0] in job.card().text()
-
-
-def test_a_reader_of_batches_is_not_read_twice(dead_server: str) -> None:
-    reader = pa.table({"n": [1]}).to_reader()
-    with pytest.raises(ServerUnavailable):
-        jupyter_export.export(reader, "x.csv")
-
-
-def test_a_server_that_does_not_know_us_is_replaced(
-    as_kernel: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(TOKEN, "forged")
-    job = jupyter_export.export(FRAME, "x.csv")
-    assert job.result()["rows"] == 3
-    assert "does not accept this kernel's token" in job.notes[0]
-
-
-def test_a_kernel_that_does_not_see_the_root(
-    as_kernel: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(ROOT, "")
-    name = f"{os.urandom(4).hex()}.csv"
-    job = jupyter_export.export(FRAME, name)
-    assert job.result()["rows"] == 3
-    assert job.path == name
-    assert (as_kernel.root / name).exists()
-    assert "under the server's root" in job.notes[0]
-    assert job.read()["n"].tolist() == [1, 2, 3]

@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from jupyter_export.client.find import LocalClients
-from jupyter_export.client.job import Job
 from jupyter_export.errors import (
     Cancelled,
     ExportError,
@@ -28,37 +25,7 @@ from jupyter_export.errors import (
     QueryFailed,
 )
 
-FLIGHTS = pd.DataFrame(
-    {"carrier": ["UA", "AA", "UA"], "delay": [5.0, None, 61.0], "plane": ["N1", "N2", "N1"]}
-)
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    config = Config({"HistoryManager": {"enabled": False}})
-    found = InteractiveShell.instance(config=config)
-    found.run_line_magic("load_ext", "jupyter_export")
-    found.user_ns.update(
-        flights=FLIGHTS,
-        planes=pl.DataFrame({"plane": ["N1", "N2"], "seats": [100, 200]}),
-        airports=pa.table({"faa": ["EWR"], "name": ["Newark"]}),
-        answer=42,
-    )
-    yield found
-    InteractiveShell.clear_instance()
-
-
-def run(shell: InteractiveShell, line: str) -> Job:
-    job = shell.run_line_magic("export", line)
-    assert isinstance(job, Job)
-    return job
-
-
-def sql(shell: InteractiveShell, line: str, query: str) -> Job:
-    job = shell.run_cell_magic("export", line, query)
-    assert isinstance(job, Job)
-    return job
+from .shells import FLIGHTS, run, sql
 
 
 def test_a_frame_becomes_a_file_beside_the_notebook(
@@ -112,6 +79,44 @@ def test_variables_of_a_function_are_seen(shell: InteractiveShell) -> None:
         "def save(local_frame):\n    %export local_frame local.csv\nsave(flights.head(1))"
     ).raise_error()
     assert Path("local.csv").read_text().count("\n") == 2
+
+
+# ----------------------------------------------------------------- preview
+
+
+def test_a_preview_shows_and_writes_nothing(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns["nested"] = pa.table({"l": [[1], [2, 3]], "n": [1, 2]})
+    assert shell.run_line_magic("export", "flights nested x --format csv --preview") is None
+    shown = capsys.readouterr().out
+    assert shown.startswith("flights · 3 rows · 3 columns\n  carrier")
+    assert "nested · 2 rows · 2 columns" in shown
+    assert "▲ 1 column would change:" in shown
+    assert "nested.l: " in shown
+    assert "(2 of them" in shown
+    assert list(Path.cwd().iterdir()) == []
+    assert LocalClients.here().list()["jobs"] == []
+
+
+def test_a_preview_of_a_query(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    line, query = "x.parquet --preview", "SELECT range AS n FROM range(1000000)"
+    assert shell.run_cell_magic("export", line, query) is None
+    shown = capsys.readouterr().out
+    assert shown.startswith("query · rows not counted yet · 1 column\n")
+    assert "Nothing would be lost in parquet." in shown
+    shell.run_cell_magic("export", line, "SELECT count(*) AS n FROM flights")
+    assert capsys.readouterr().out.startswith("query · 1 row · 1 column\n")
+    with pytest.raises(QueryFailed, match="Did you mean flights"):
+        shell.run_cell_magic("export", line, "SELECT * FROM fligths")
+
+
+def test_an_interrupt_ends_a_preview(shell: InteractiveShell, interrupted: Any) -> None:
+    began = time.monotonic()
+    interrupted(lambda: time.monotonic() - began > 1)
+    query = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
+    with pytest.raises(Cancelled, match="The preview was interrupted"):
+        shell.run_cell_magic("export", "x.csv --preview", query)
 
 
 # ----------------------------------------------------------------- SQL
@@ -189,7 +194,11 @@ def test_wrong_sql_is_one_sentence(
         ("flights x.csv --columns carier", InvalidSpec, "carrier"),
         ("flights x.csv --where delay > 5", InvalidRequest, 'Write --where "dep_delay > 60"'),
         ('flights x.csv --where "delai > 5"', ExportError, "delay"),
-        ("flights planes x.csv", InvalidRequest, "names 2 frames"),
+        ("flights planes x.csv --where a=1", InvalidRequest, "--where means one frame"),
+        ("flights planes x.csv --columns a", InvalidRequest, "the line names 2"),
+        ("flights plnes x.csv", InvalidRequest, "Did you mean planes?"),
+        ("flights x.csv --sheet Delays", InvalidSpec, "“sheet” is not an option of csv"),
+        ("flights x.csv --preview --option delimitr=;", InvalidSpec, "Did you mean delimiter?"),
         ("flights s3://bucket/x.csv", InvalidRequest, "an address, not a path"),
         ("flights x.csv --replac", InvalidRequest, "Did you mean --replace?"),
         ("flights x.csv --connection w", InvalidRequest, "%%export"),

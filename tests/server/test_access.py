@@ -22,6 +22,7 @@ TABLE = [
     ("GET", "schema", "read", JOBS),
     ("GET", "openapi.json", "read", JOBS),
     ("POST", "uploads", "write", UPLOADS),
+    ("POST", "preview", "execute", JOBS),
     ("POST", "jobs", "execute", JOBS),
     ("GET", "jobs", "read", JOBS),
     ("GET", "jobs/{id}", "read", JOBS),

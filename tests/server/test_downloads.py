@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import io
+import zipfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado import web
+from tornado.simple_httpclient import HTTPStreamClosedError
+from tornado.tcpclient import TCPClient
 
+from jupyter_export.jobs import zipping
 from jupyter_export.server import downloads
 
-from .client import Api, numbers, problem
+from .client import PREFIX, Api, numbers, problem
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +141,124 @@ async def test_before_the_end_there_is_nothing_to_download(api: Api) -> None:
     job = await api.json("POST", "jobs", spec)
     response = await api("GET", f"jobs/{job['id']}/download")
     assert (response.code, problem(response)["code"]) == (409, "not_ready")
+
+
+# ------------------------------------------------------------------ folders and zips
+
+
+async def folder(api: Api, path: str = "out", rows: int = 3000) -> dict[str, Any]:
+    """Export two datasets to two files."""
+    upload = await api.upload(numbers(rows))
+    source = {"type": "upload", "id": upload["id"]}
+    spec = {
+        "datasets": [{"name": name, "source": source} for name in ("a", "b")],
+        "format": "csv",
+        "output": {"path": path},
+    }
+    job: dict[str, Any] = await api.json("POST", "jobs", spec, wait=30)
+    assert job["status"] == "completed", job["error"]
+    return job
+
+
+async def test_a_folder_comes_as_a_zip(
+    api: Api, jp_root_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipping, "PIECE_BYTES", 1000)
+    job = await folder(api)
+    pieces: list[bytes] = []
+    path = f"jobs/{job['id']}/download"
+    response = await api("GET", path, headers={"Range": "bytes=0-9"})
+    assert response.code == 200
+    with zipfile.ZipFile(io.BytesIO(response.body)) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["a.csv", "b.csv", "manifest.json"]
+        assert archive.read("a.csv") == (jp_root_dir / "out" / "a.csv").read_bytes()
+    headers = response.headers
+    assert headers["Content-Type"] == "application/zip"
+    assert headers["ETag"] == f'"{job["result"]["sha256"]}"'
+    assert headers["Accept-Ranges"] == "none"
+    assert "out.zip" in headers["Content-Disposition"]
+    again = await api("GET", path, streaming_callback=pieces.append)
+    assert again.code == 200
+    assert b"".join(pieces) == response.body
+
+    head = await api("HEAD", path)
+    assert (head.code, head.body) == (200, b"")
+    assert "Content-Length" not in head.headers
+    assert head.headers["Content-Type"] == "application/zip"
+    known = await api("GET", path, headers={"If-None-Match": headers["ETag"]})
+    assert (known.code, known.body) == (304, b"")
+    for _ in range(100):
+        if (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 2:
+            break
+        await asyncio.sleep(0.02)
+    assert (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 2
+
+
+async def test_a_file_that_changes_meanwhile_breaks_the_connection(
+    api: Api, jp_root_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that ended as if nothing had been would be taken for whole."""
+    monkeypatch.setattr(zipping, "PIECE_BYTES", 1000)
+    job = await folder(api)
+    file = jp_root_dir / "out" / "b.csv"
+    file.write_bytes(file.read_bytes().replace(b"w1", b"W1"))
+    with pytest.raises(HTTPStreamClosedError):
+        await api("GET", f"jobs/{job['id']}/download")
+    assert (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 0
+    file.write_text("other")
+    gone = await api("GET", f"jobs/{job['id']}/download")
+    assert (gone.code, problem(gone)["code"]) == (410, "expired")
+
+
+async def test_one_that_is_wrong_from_the_start_is_an_answer(api: Api, jp_root_dir: Path) -> None:
+    job = await folder(api, rows=10)
+    file = jp_root_dir / "out" / "a.csv"
+    file.write_bytes(file.read_bytes().replace(b"w1", b"W1"))
+    response = await api("GET", f"jobs/{job['id']}/download")
+    assert (response.code, problem(response)["code"]) == (410, "expired")
+    assert response.headers["Content-Type"].startswith("application/json")
+
+
+async def test_a_zip_that_was_asked_for_is_a_file_with_ranges(api: Api, jp_root_dir: Path) -> None:
+    for path in ("out.zip", "out.csv.gz.zip"):
+        job = await folder(api, path)
+        content = (jp_root_dir / path).read_bytes()
+        whole = await api("GET", f"jobs/{job['id']}/download")
+        assert whole.body == content
+        assert whole.headers["Content-Type"] == "application/zip"
+        part = await api("GET", f"jobs/{job['id']}/download", headers={"Range": "bytes=4-9"})
+        assert (part.code, part.body) == (206, content[4:10])
+        assert hashlib.sha256(content).hexdigest() == job["result"]["sha256"]
+
+
+async def test_a_reader_that_goes_away_ends_the_zip(
+    api: Api,
+    jp_serverapp: Any,
+    jp_base_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(zipping, "PIECE_BYTES", 1000)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def endless(_: Any) -> Generator[bytes]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+
+    monkeypatch.setattr("jupyter_export.jobs.downloads.zipped", endless)
+    job = await folder(api, rows=10)
+    stream = await TCPClient().connect("127.0.0.1", jp_serverapp.port)
+    await stream.write(
+        f"GET {jp_base_url}{PREFIX}/jobs/{job['id']}/download HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: token {jp_serverapp.identity_provider.token}\r\n\r\n".encode()
+    )
+    await stream.read_bytes(300_000)
+    stream.close()
+    await asyncio.wait_for(ended.wait(), 20)
+    assert (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 0
+    assert not [r for r in caplog.records if r.levelname in ("ERROR", "CRITICAL") and r.exc_info]

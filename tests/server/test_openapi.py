@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -40,6 +41,13 @@ async def test_the_answers_are_as_it_says(api: Api, jp_base_url: str) -> None:
     failed = await api.export(numbers(), columns={"include": ["x"]}, output={"path": "b.csv"})
     check("Job", job)
     check("Job", failed)
+    lossy = pa.table({"l": [[1], [2, 3]]})
+    check("Job", await api.export(lossy, output={"path": "c.csv"}))
+    upload = await api.upload(lossy)
+    spec = {"source": {"type": "upload", "id": upload["id"]}, "output": {"path": "d.csv"}}
+    preview = await api.json("POST", "preview", {"spec": spec})
+    assert preview["losses"]
+    check("Preview", preview)
     check("JobPage", await api.json("GET", "jobs"))
     check("Failure", json.loads((await api("GET", "jobs/none")).body))
     formats = (await api.json("GET", "formats"))["formats"]

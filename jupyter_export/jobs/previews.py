@@ -1,0 +1,178 @@
+"""Previews: asked and answered while their caller waits, beside the queue of jobs.
+
+They run in workers as jobs do, so that no engine is loaded into the server, and take none of the
+places that jobs have. Everything but ``PendingPreview`` belongs to the dispatcher's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import Cancelled, ExportError, QueueFull, TimedOut, WorkerCrashed
+from .endings import crashed
+from .running import CANCEL_GRACE
+from .workers import Message, WorkerPool, WorkerProcess
+
+log = logging.getLogger(__name__)
+
+PREVIEWS_AT_ONCE = 2
+PREVIEW_SECONDS = 30.0
+"""Longest time from the question to its answer, waiting included."""
+MAX_WAITING = 32
+"""Previews that may wait for a worker; more are refused."""
+MAX_ROWS = 1000
+DEFAULT_ROWS = 20
+
+
+@dataclass(eq=False)
+class PendingPreview:
+    """A preview that was asked for. ``future`` gets its JSON form, or an ``ExportError``."""
+
+    id: str
+    order: Message
+    scratch: Path
+    stop: Callable[[str], None]
+    """Called with the id, from any thread: nobody waits for the answer any more."""
+    future: Future[dict[str, Any]] = field(default_factory=Future)
+    deadline: float = field(default_factory=lambda: time.monotonic() + PREVIEW_SECONDS)
+    begun: bool = False
+    worker: WorkerProcess | None = None
+    other_workers: int = 2
+    """How many more workers may be tried as long as none has begun."""
+    kill_at: float | None = None
+
+    def __post_init__(self) -> None:
+        # Whoever waits may go away; only the dispatcher ends a preview.
+        self.future.set_running_or_notify_cancel()
+
+    def cancel(self) -> None:
+        """End it, now that nobody waits. Safe from any thread."""
+        self.stop(self.id)
+
+    def answer(self, found: dict[str, Any] | ExportError) -> None:
+        if self.future.done():
+            return
+        if isinstance(found, ExportError):
+            self.future.set_exception(found)
+        else:
+            self.future.set_result(found)
+
+
+class Previews:
+    """Hands previews to workers of ``pool``, at most ``PREVIEWS_AT_ONCE`` at a time."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+        self._waiting: OrderedDict[str, PendingPreview] = OrderedDict()
+        self._running: dict[str, PendingPreview] = {}
+
+    def submit(self, asked: PendingPreview) -> None:
+        self._waiting[asked.id] = asked
+        if len(self._waiting) + len(self._running) > MAX_WAITING + PREVIEWS_AT_ONCE:
+            full = QueueFull("Too many previews wait already.", hint="Try again in a moment.")
+            self._end(asked, full)
+
+    @property
+    def next_due(self) -> list[float]:
+        """Times of the monotonic clock at which ``look_at_clock`` has something to do."""
+        due = [asked.deadline for asked in self._waiting.values()]
+        for asked in self._running.values():
+            due.append(asked.deadline if asked.kill_at is None else asked.kill_at)
+        return due
+
+    def hand_out(self) -> None:
+        while self._waiting and len(self._running) < PREVIEWS_AT_ONCE:
+            _, asked = self._waiting.popitem(last=False)
+            try:
+                self._hand_over(asked)
+            except OSError as error:
+                log.warning("no worker could be started", exc_info=True)
+                reason = os.strerror(error.errno) if error.errno else type(error).__name__
+                self._end(asked, WorkerCrashed(f"No worker process could be started: {reason}."))
+
+    def look_at_clock(self) -> None:
+        now = time.monotonic()
+        for asked in [*self._waiting.values(), *self._running.values()]:
+            if asked.kill_at is None and now >= asked.deadline:
+                asked.answer(timed_out())
+                self._tell_to_stop(asked)
+            elif asked.kill_at is not None and now >= asked.kill_at and asked.worker is not None:
+                asked.kill_at = now + CANCEL_GRACE
+                asked.worker.kill()
+
+    def cancel(self, preview_id: str) -> None:
+        asked = self._waiting.get(preview_id) or self._running.get(preview_id)
+        if asked is not None:
+            asked.answer(Cancelled("The preview was cancelled."))
+            self._tell_to_stop(asked)
+
+    def hear(self, worker: WorkerProcess, message: Message) -> bool:
+        """Take a message of a worker; return whether it was about a preview."""
+        asked = self._running.get(worker.job or "")
+        if asked is None:
+            return False
+        if "exited" in message:
+            self._pool.gone(worker)
+            self._lost(asked, message["exited"])
+        elif message.get("job") != asked.id:
+            return True
+        elif "begun" in message:
+            asked.begun = True
+        else:
+            found = message.get("preview")
+            self._end(asked, found if found else ExportError.from_json(message["error"]))
+            self._pool.give_back(worker, message.get("memory"))
+        return True
+
+    def stop(self, why: ExportError) -> None:
+        """Answer everybody; the workers are the pool's to end."""
+        for asked in [*self._waiting.values(), *self._running.values()]:
+            self._end(asked, why)
+
+    def _hand_over(self, asked: PendingPreview) -> None:
+        worker = self._pool.take()
+        worker.job = asked.id
+        worker.previewing = True
+        asked.worker = worker
+        self._running[asked.id] = asked
+        worker.send(asked.order)
+
+    def _lost(self, asked: PendingPreview, code: int) -> None:
+        """The worker ended. One that was dead before it began has done nothing: try another."""
+        del self._running[asked.id]
+        if not asked.future.done() and not asked.begun and asked.other_workers:
+            asked.other_workers -= 1
+            asked.worker = None
+            self._waiting[asked.id] = asked
+            self._waiting.move_to_end(asked.id, last=False)
+            return
+        self._end(asked, crashed(code))
+
+    def _tell_to_stop(self, asked: PendingPreview) -> None:
+        if asked.worker is None:
+            self._end(asked, Cancelled("The preview was cancelled."))
+        elif asked.kill_at is None:
+            asked.kill_at = time.monotonic() + CANCEL_GRACE
+            asked.worker.send({"cancel": asked.id})
+
+    def _end(self, asked: PendingPreview, found: dict[str, Any] | ExportError) -> None:
+        self._waiting.pop(asked.id, None)
+        self._running.pop(asked.id, None)
+        shutil.rmtree(asked.scratch, ignore_errors=True)
+        asked.answer(found)
+
+
+def timed_out() -> TimedOut:
+    return TimedOut(
+        f"The preview took longer than {PREVIEW_SECONDS:.0f} seconds and was stopped.",
+        hint="Its source is slow: narrow the query, or run the export without a preview.",
+    )

@@ -1,0 +1,143 @@
+"""The JSON Schemas that the OpenAPI document names: the pydantic models', and those of answers."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, get_args
+
+from pydantic import TypeAdapter
+
+from ..jobs.model import Status
+from ..progress import Progress
+from ..spec import ExportSpec
+
+Schema: TypeAlias = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def or_null(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def json_object(required: str, properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def schemas() -> dict[str, Schema]:
+    template = "#/components/schemas/{model}"
+    spec = ExportSpec.model_json_schema(by_alias=True, ref_template=template)
+    parts = spec.pop("$defs", {})
+    progress = TypeAdapter(Progress).json_schema(ref_template=template)
+    return {**parts, "ExportSpec": spec, "Progress": progress, **_SCHEMAS}
+
+
+_STATUS = {"type": "string", "enum": list(get_args(Status))}
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+
+
+_FILE = json_object(
+    "path rows bytes sha256",
+    {
+        "path": {"type": "string"},
+        "rows": {"type": "integer"},
+        "bytes": {"type": "integer"},
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    },
+)
+_COLUMN = json_object("name type", {"name": {"type": "string"}, "type": {"type": "string"}})
+_RESULT = json_object(
+    "path rows bytes sha256 files losses reader",
+    {
+        **_FILE["properties"],
+        "files": {"type": "array", "items": _FILE},
+        "losses": {"type": "array", "items": ref("Loss")},
+        "reader": or_null("string"),
+    },
+)
+_ERROR = json_object(
+    "code message hint field",
+    {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "hint": or_null("string"),
+        "field": or_null("string"),
+    },
+)
+_SCHEMAS: dict[str, Schema] = {
+    "Job": json_object(
+        "id name status progress format created_by created_at started_at finished_at expires_at "
+        "attempt download_count result error spec",
+        {
+            "id": {"type": "string"},
+            "name": {"type": "string"},
+            "status": _STATUS,
+            "progress": ref("Progress"),
+            "format": {"type": "string"},
+            "created_by": {"type": "string"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "started_at": _TIME,
+            "finished_at": _TIME,
+            "expires_at": _TIME,
+            "attempt": {"type": "integer", "minimum": 1},
+            "download_count": {"type": "integer", "minimum": 0},
+            "result": {"anyOf": [_RESULT, {"type": "null"}]},
+            "error": {"anyOf": [ref("Error"), {"type": "null"}]},
+            "spec": {"type": "object"},
+        },
+    ),
+    "JobPage": json_object(
+        "jobs next_cursor",
+        {"jobs": {"type": "array", "items": ref("Job")}, "next_cursor": or_null("string")},
+    ),
+    "Upload": json_object(
+        "id rows bytes columns",
+        {
+            "id": {"type": "string"},
+            "rows": {"type": "integer"},
+            "bytes": {"type": "integer"},
+            "columns": {"type": "array", "items": _COLUMN},
+        },
+    ),
+    "Format": {
+        **json_object("type", {"type": {"type": "string"}}),
+        "description": "type, label, endings, media type, JSON Schema of the options, abilities.",
+    },
+    "Loss": json_object(
+        "kind column count message option example dataset estimated",
+        {
+            "kind": {"type": "string"},
+            "column": {"type": "string"},
+            "count": or_null("integer"),
+            "message": {"type": "string"},
+            "option": or_null("string"),
+            "example": or_null("string"),
+            "dataset": or_null("string"),
+            "estimated": {"type": "boolean"},
+        },
+    ),
+    "Preview": json_object(
+        "datasets losses format bytes_estimate",
+        {
+            "datasets": {
+                "type": "array",
+                "items": json_object(
+                    "name columns rows total_rows estimated",
+                    {
+                        "name": {"type": "string"},
+                        "columns": {"type": "array", "items": _COLUMN},
+                        "rows": {"type": "array", "items": {"type": "array"}},
+                        "total_rows": or_null("integer"),
+                        "estimated": {"type": "boolean"},
+                    },
+                ),
+            },
+            "losses": {"type": "array", "items": ref("Loss")},
+            "format": {"type": "string"},
+            "bytes_estimate": or_null("integer"),
+        },
+    ),
+    "Error": _ERROR,
+    "Failure": json_object("message error", {"message": {"type": "string"}, "error": ref("Error")}),
+}

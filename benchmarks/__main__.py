@@ -4,7 +4,7 @@
     python -m benchmarks --only csv,parquet  some parts
     python -m benchmarks --quick             100,000 rows, one run: does it work at all?
 
-Parts: csv, jsonl, parquet, gzip, memory, notebook.
+Parts: csv, jsonl, parquet, gzip, excel, pdf, pages, options, memory, notebook.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from . import WARM_UP_ROWS, data, parts
 from .report import Target
 
 TARGET_ROWS = 1_000_000
-PARTS = ("csv", "jsonl", "parquet", "gzip", "memory", "notebook")
+PARTS = (
+    "csv", "jsonl", "parquet", "gzip", "excel", "pdf", "pages", "options", "memory", "notebook",
+)  # fmt: skip
 OUTPUT = Path(__file__).parent / "output"
 NOTES = """\
 Each run is a process of its own, warmed up with {warm_up:,} rows; the libraries take turns, the

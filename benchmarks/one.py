@@ -25,7 +25,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     # Beside the uploads, not in the system's folder for temporary files: that may be memory.
     with tempfile.TemporaryDirectory(dir=chosen.uploads.parent, prefix="run-") as folder:
-        output = Path(folder) / f"out.{chosen.format}"
+        output = Path(folder) / f"out.{chosen.format.split(',')[0]}"
         measured = _run(chosen.format, chosen.name, chosen.upload, chosen.uploads, output)
         print(json.dumps({**measured, "bytes": os.path.getsize(output)}))
 
@@ -57,7 +57,7 @@ def _peer(
     import pyarrow as pa
 
     from .data import read
-    from .peers import PEERS
+    from .documents import PEERS
 
     prepare = PEERS[file_format][name]
     # As warm as ours: lazy imports and thread pools of the library are there.

@@ -20,8 +20,32 @@ CHOICES: dict[str, dict[str, Any]] = {
     "jsonl": {"format": {"type": "jsonl"}, "compression": "none"},
     "parquet": {"format": {"type": "parquet"}},
     "csv.gz": {"format": {"type": "csv"}, "compression": "gzip"},
+    "json": {"format": {"type": "json"}},
+    # header style, frozen header, autofilter and date formats are what a workbook has by default
+    "excel": {"format": {"type": "excel"}},
+    "pdf": {"format": {"type": "pdf"}},
+    "html": {"format": {"type": "html"}},
+    "markdown": {"format": {"type": "markdown"}},
+    "csv, formatted": {
+        "format": {
+            "type": "csv",
+            "date_format": "%d.%m.%Y",
+            "timestamp_format": "%d.%m.%Y %H:%M:%S",
+            "decimals": 2,
+            "decimal_separator": ",",
+            "thousands_separator": ".",
+            "delimiter": ";",
+            "formula_guard": "escape",
+        }
+    },
+    "json, formatted": {
+        "format": {"type": "json", "date_format": "%d.%m.%Y", "decimals": "string"}
+    },
+    "jsonl, formatted": {
+        "format": {"type": "jsonl", "date_format": "unix_ms", "decimals": "string"}
+    },
 }
-"""What a user would write for each measured format; Parquet is zstd unless told otherwise."""
+"""What a user would write for each measured case; Parquet is zstd unless told otherwise."""
 
 
 def export(upload: str, file_format: str, uploads: Path, output: Path) -> Callable[[], Result]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import OURS, WARM_UP_ROWS, data, generated
 from . import notebook as server
-from .peers import PEERS
+from .documents import PEERS
 from .report import Target, at_least, at_most, comparison, fastest_peer, table, unmeasured
 from .suite import Case, Figures, measure, run_once
 
@@ -22,9 +22,15 @@ TITLES = {
     "jsonl": "JSON lines",
     "parquet": "Parquet (zstd)",
     "gzip": "CSV, gzip",
+    "excel": "Excel",
+    "pdf": "PDF",
+    "pages": "HTML and Markdown",
+    "options": "Formatting options",
     "memory": "Memory: eight times the rows",
     "notebook": "%export through a Jupyter server",
 }
+STREAMED = ("csv", "jsonl", "parquet", "csv.gz")
+"""Formats that are measured with eight times the rows as well."""
 MEMORY_MB = 350
 """Most that a worker may hold."""
 MEMORY_GROWTH = 1.2
@@ -111,18 +117,113 @@ def gzip(plan: Plan) -> Outcome:
     return comparison(figures), targets
 
 
+def excel(plan: Plan) -> Outcome:
+    """All rows beside jetxl; a tenth of them beside the slow ones, whose time is taken tenfold."""
+    whole, tenth = _large_and_small(plan, "excel", ("jetxl write_sheet_arrow",))
+    ours = _of(whole, OURS)
+    targets = [
+        _times(f"Excel beside {name}", _of(figures, name), ours, scale, limit)
+        for figures, name, scale, limit in (
+            (whole, "jetxl write_sheet_arrow", 1, 1.8),
+            (tenth, "openpyxl write_only", 10, 60),
+            (tenth, "XlsxWriter constant_memory", 10, 30),
+        )
+    ]
+    return _both(plan, whole, tenth), [*targets, _held("Excel", ours)]
+
+
+def pdf(plan: Plan) -> Outcome:
+    """A tenth of the rows beside reportlab; all of them for the memory."""
+    whole, tenth = _large_and_small(plan, "pdf", ())
+    target = _times(
+        f"PDF of {plan.rows // 10:,} rows beside reportlab canvas",
+        _of(tenth, "reportlab canvas"),
+        _of(tenth, OURS),
+        1,
+        25,
+    )
+    return _both(plan, whole, tenth), [target, _held("PDF", _of(whole, OURS))]
+
+
+def pages(plan: Plan) -> Outcome:
+    """A tenth of the rows: pandas takes long."""
+    upload, rows = generated(plan.rows // 10), plan.rows // 10
+    data.write_generated(plan.uploads, rows)
+    texts, targets = [], []
+    for file_format, name in (("html", "pandas to_html"), ("markdown", "pandas to_markdown")):
+        cases = [Case(file_format, each, upload, rows) for each in (OURS, name)]
+        figures = measure(cases, min(plan.runs, 3), plan.uploads)
+        texts.append(f"{file_format}, {rows:,} rows\n\n{comparison(figures)}")
+        what = f"{file_format} beside {name}"
+        targets.append(_times(what, _of(figures, name), _of(figures, OURS), 1, 10))
+    return "\n\n".join(texts), targets
+
+
+def options(plan: Plan) -> Outcome:
+    """Dates, decimals and formula guard beside the plain export of the same format."""
+    upload = generated(plan.rows)
+    names = [f"{kind}{more}" for kind in ("csv", "json", "jsonl") for more in ("", ", formatted")]
+    cases = [Case(name, OURS, upload, plan.rows) for name in names]
+    figures = {case.format: f for case, f in measure(cases, plan.runs, plan.uploads).items()}
+    targets = []
+    for kind in ("csv", "json", "jsonl"):
+        plain, formatted = figures[kind], figures[f"{kind}, formatted"]
+        what = f"{kind} with formatting options"
+        problem = plain.problem or formatted.problem
+        targets.append(
+            unmeasured(what, problem)
+            if problem
+            else at_most(what, formatted.wall_s / plain.wall_s, 2, "x plain")
+        )
+    lines = [(n, f"{f.wall_s:.2f}") for n, f in figures.items() if not f.problem]
+    return table(("", "wall s"), lines), targets
+
+
+def _large_and_small(
+    plan: Plan, file_format: str, large: tuple[str, ...]
+) -> tuple[dict[Case, Figures], dict[Case, Figures]]:
+    """Measure ours and the peers of ``large`` with all rows, ours and the others with a tenth."""
+    tenth = plan.rows // 10
+    data.write_generated(plan.uploads, tenth)
+    small = [name for name in PEERS[file_format] if name not in large]
+    whole = [Case(file_format, n, generated(plan.rows), plan.rows) for n in (OURS, *large)]
+    part = [Case(file_format, n, generated(tenth), tenth) for n in (OURS, *small)]
+    few = min(plan.runs, 3)
+    return measure(whole, plan.runs, plan.uploads), measure(part, few, plan.uploads)
+
+
+def _both(plan: Plan, whole: dict[Case, Figures], tenth: dict[Case, Figures]) -> str:
+    return (
+        f"{plan.rows:,} rows\n\n{comparison(whole)}\n\n"
+        f"{plan.rows // 10:,} rows\n\n{comparison(tenth)}"
+    )
+
+
+def _times(what: str, theirs: Figures, ours: Figures, scale: int, limit: float) -> Target:
+    problem = ours.problem or theirs.problem
+    if problem:
+        return unmeasured(what, problem)
+    return at_least(what, theirs.wall_s * scale / ours.wall_s, limit, "times faster", 1)
+
+
+def _held(what: str, ours: Figures) -> Target:
+    if ours.problem or ours.anon_mb is None:
+        return unmeasured(f"{what}, memory", ours.problem or "this system does not tell it")
+    return at_most(f"{what}, memory", ours.anon_mb, MEMORY_MB, "MB", 0)
+
+
 def memory(plan: Plan) -> Outcome:
     """Peak anonymous memory of this project at one and at eight times the rows."""
     many = 8 * plan.rows
     data.write_generated(plan.uploads, many)
     cases = [
         Case(file_format, OURS, generated(rows), rows)
-        for file_format in PEERS
+        for file_format in STREAMED
         for rows in (plan.rows, many)
     ]
     figures = measure(cases, plan.runs, plan.uploads)
     lines, targets = [], []
-    for file_format in PEERS:
+    for file_format in STREAMED:
         small, large = (f for case, f in figures.items() if case.format == file_format)
         problem = small.problem or large.problem
         few_mb, many_mb = (None, None) if problem else (small.anon_mb, large.anon_mb)

@@ -7,6 +7,7 @@ nor fsync nor count; where a library has two ways to write a file, both are here
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ import pyarrow as pa
 Write: TypeAlias = Callable[[], Any]
 Peer: TypeAlias = Callable[[pa.Table, Path], Write]
 
-PEERS: dict[str, dict[str, Peer]] = {"csv": {}, "jsonl": {}, "parquet": {}, "csv.gz": {}}
+PEERS: dict[str, dict[str, Peer]] = defaultdict(dict)
 """Format -> the peer's name as the tables show it -> the peer."""
 
 

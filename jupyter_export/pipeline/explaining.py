@@ -33,6 +33,9 @@ def explained(here: Surroundings) -> Iterator[None]:
     except pa.ArrowException as error:
         raise _of_arrow(error) from error
     except Exception as error:  # the promise of ``run``: the worker and the user see one sentence
+        if here.cancelled.is_set():
+            # a driver that is interrupted may still complain while it is closed
+            raise Cancelled("The export was cancelled.") from error
         raise InternalError(
             f"The export stopped on an unexpected {type(error).__name__}.",
             hint="The log has the details.",

@@ -165,3 +165,20 @@ def test_a_row_that_gets_lost_is_noticed(
     with pytest.raises(ExportError, match="1,000 rows were read, 999 written, 999 counted"):
         bench.export(TABLE, "out", format=kind)
     assert bench.left() == []
+
+
+def test_what_breaks_behind_a_cancel_is_the_cancel(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that was interrupted may complain in words of its own."""
+    cancelled = threading.Event()
+
+    def interrupted() -> Iterator[pa.RecordBatch]:
+        yield _batch(70_000)
+        cancelled.set()
+        raise ValueError("interrupted")
+
+    _stream_of(monkeypatch, interrupted())
+    with pytest.raises(Cancelled):
+        bench.run({**ANY, "format": "csv"}, "out", cancelled=cancelled)
+    assert bench.left() == []

@@ -167,6 +167,25 @@ def test_a_row_that_gets_lost_is_noticed(
     assert bench.left() == []
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "html", "markdown"])
+def test_a_row_that_is_not_in_the_bytes_is_noticed(
+    bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder says that it wrote it, and the counter does not find it in the file."""
+    chosen = registry.format_named(kind)
+    encode = chosen.encode_file
+
+    def lossy(*given: Any) -> Iterator[Any]:
+        for chunk in encode(*given):
+            lines = bytes(chunk.data).splitlines(keepends=True)
+            yield replace(chunk, data=b"".join(lines[1:])) if chunk.rows else chunk
+
+    monkeypatch.setattr(chosen, "encode_file", lossy)
+    with pytest.raises(ExportError, match="1,000 rows were read, 1,000 written, 999 counted"):
+        bench.export(pa.table({"n": range(1000)}), "out", format=kind)
+    assert bench.left() == []
+
+
 def test_what_breaks_behind_a_cancel_is_the_cancel(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

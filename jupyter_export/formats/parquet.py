@@ -87,6 +87,11 @@ class ParquetOptions(Declared):
             )
         return value
 
+    @field_validator("partition_by", mode="before")
+    @classmethod
+    def _one_column(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("partition_by")
     @classmethod
     def _named_once(cls, value: list[str]) -> list[str]:

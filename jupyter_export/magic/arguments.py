@@ -191,10 +191,13 @@ def _option(text: str) -> tuple[str, Any]:
     key, sign, value = text.partition("=")
     if not sign or not key:
         raise argparse.ArgumentTypeError(f"“{text}” is not KEY=VALUE")
-    try:
-        return key.replace("-", "_"), json.loads(value)
-    except ValueError:
-        return key.replace("-", "_"), value
+    # the quotes of JSON's own texts went away with those of the line
+    for given in (value, getattr(text, "raw", text).partition("=")[2]):
+        try:
+            return key.replace("-", "_"), json.loads(given)
+        except ValueError:
+            continue
+    return key.replace("-", "_"), value
 
 
 def _sentence(message: str) -> str:

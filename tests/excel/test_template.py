@@ -10,6 +10,7 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 import pytest
+from python_calamine import CalamineWorkbook
 
 from jupyter_export import registry
 from jupyter_export.errors import InvalidSpec
@@ -68,9 +69,8 @@ def test_a_table_gets_the_rows_by_its_headings(tmp_path: Path) -> None:
 
 def test_another_reader_sees_the_same_cells(tmp_path: Path) -> None:
     """Cells with an address stand beside ours, which have none."""
-    calamine = pytest.importorskip("python_calamine")
     filled(tmp_path, flights(8), template_table="Flights")
-    sheet = calamine.CalamineWorkbook.from_path(tmp_path / "book.xlsx").get_sheet_by_name("My Data")
+    sheet = CalamineWorkbook.from_path(tmp_path / "book.xlsx").get_sheet_by_name("My Data")
     rows = sheet.to_python(skip_empty_area=False)
     assert rows[4][:5] == ["left", "AA", 0.0, datetime.date(2024, 1, 1), 10.0]
     assert rows[4][7] == "right"

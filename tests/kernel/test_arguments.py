@@ -64,3 +64,15 @@ def test_faults_are_one_sentence_with_the_nearest_flag(line: str, said: str) -> 
     with pytest.raises(InvalidRequest) as caught:
         parse(line)
     assert said in str(caught.value)
+
+
+def test_a_value_may_be_json_with_texts_in_it() -> None:
+    for line in (
+        'df a --option partition_by=["origin"]',
+        "df a --option 'partition_by=[\"origin\"]'",
+    ):
+        assert parse(line).options == {"partition_by": ["origin"]}
+    assert parse('df a --option charts=[{"type": "line", "x": "a"}]').options == {
+        "charts": [{"type": "line", "x": "a"}]
+    }
+    assert parse('df a --option null="NA"').options == {"null": "NA"}

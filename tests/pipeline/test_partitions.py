@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jupyter_export.errors import InvalidSpec, SourceFailed
 from jupyter_export.formats import hive, partitions
-from jupyter_export.formats.parquet import ParquetFormat
+from jupyter_export.formats.parquet import ParquetFormat, ParquetOptions
 
 from .conftest import Bench
 from .direct import Written, rows, write
@@ -224,3 +224,7 @@ def test_generated_tables_in_folders(drawn: Any, held: int, data: st.DataObject)
         same = found.schema.field(field.name).type.equals(field.type)
         assert same == (field.name not in changed), field
     assert Counter(map(repr, rows(found))) == Counter(map(repr, rows(table)))
+
+
+def test_one_column_needs_no_list() -> None:
+    assert ParquetOptions.model_validate({"partition_by": "origin"}).partition_by == ["origin"]

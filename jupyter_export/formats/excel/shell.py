@@ -108,8 +108,8 @@ def make_shell(
 
     Raises ``InvalidSpec`` for options that do not fit the sheets.
     """
-    from xlsxwriter import Workbook  # type: ignore[import-untyped]
-    from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
+    from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import XlsxWriterException
 
     file = io.BytesIO()
     book: Any = Workbook(file, {"in_memory": True})

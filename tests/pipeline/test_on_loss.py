@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -60,3 +61,17 @@ def test_a_loss_names_its_dataset(bench: Bench) -> None:
     with pytest.raises(LossRefused, match="Column “x” of “bad”"):
         bench.run({"datasets": datasets, "format": "csv", "on_loss": "error"}, "out")
     assert bench.left() == []
+
+
+def test_what_the_types_tell_is_refused_before_a_row_is_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unread() -> Iterator[pa.RecordBatch]:
+        raise AssertionError("a row was read")
+        yield
+
+    stream = registry.BatchStream(pa.schema([("x", SECONDS.type)]), unread())
+    monkeypatch.setattr(registry, "source", lambda kind: lambda source, here: stream)
+    source = {"type": "upload", "id": "any"}
+    with pytest.raises(LossRefused):
+        bench.run({"source": source, "format": "parquet", "on_loss": "error"}, "out")

@@ -14,7 +14,12 @@
     ├── ServerUnavailable         server_unavailable
     └── RunError                                    why a job failed
         ├── SourceFailed          source_failed
+        │   ├── LoginRefused      login_refused     user, password or database are not accepted
+        │   ├── ConnectionFailed  connection_failed the database cannot be reached
+        │   └── ConnectionLost    connection_lost   the database went away in mid-stream
         ├── QueryFailed           query_failed
+        │   ├── StatementTimeout  statement_timeout
+        │   └── QueryCancelled    query_cancelled   somebody else ended the query
         ├── LossRefused           loss_refused
         ├── Incomplete            incomplete        the three row counts differ
         ├── DiskFull              disk_full
@@ -133,8 +138,28 @@ class SourceFailed(RunError):
     code = "source_failed"
 
 
+class LoginRefused(SourceFailed):
+    code = "login_refused"
+
+
+class ConnectionFailed(SourceFailed):
+    code = "connection_failed"
+
+
+class ConnectionLost(SourceFailed):
+    code = "connection_lost"
+
+
 class QueryFailed(RunError):
     code = "query_failed"
+
+
+class StatementTimeout(QueryFailed):
+    code = "statement_timeout"
+
+
+class QueryCancelled(QueryFailed):
+    code = "query_cancelled"
 
 
 class LossRefused(RunError):

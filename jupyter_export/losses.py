@@ -13,6 +13,7 @@ from typing import Any
 KINDS: dict[str, str] = {
     "binary": "bytes are written as text",
     "cut_off": "a value is shown only in part",
+    "database_type": "a type of the database that Arrow does not have is written as its text",
     "date_out_of_range": "a date that the format has no number for is written as text",
     "decimal_beyond_15_digits": "a decimal has more digits than a reader's double keeps",
     "decimal_to_float": "a decimal becomes a binary floating-point number",
@@ -25,6 +26,7 @@ KINDS: dict[str, str] = {
     "integer_beyond_2_53": "JavaScript and other readers with doubles alone round the integer",
     "leading_zeros": "a spreadsheet drops the zeros when it takes the text for a number",
     "nested": "a list, struct or map is written as JSON text",
+    "not_point_in_time": "datasets of one database were not read at one moment",
     "not_a_number": "NaN or Infinity, which the format has no number for",
     "null_or_empty": "a null and an empty text look alike",
     "rounded": "digits behind the point are dropped by the chosen number format",

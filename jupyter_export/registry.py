@@ -28,11 +28,16 @@ from .seams import (
     Capabilities,
     Chunk,
     Compression,
+    Connection,
+    Database,
     FileContext,
     Format,
     FormatOptions,
+    OpenDatabase,
     OpenSource,
     OptionsModel,
+    Relation,
+    Retyped,
     RowCounter,
     Surroundings,
     Table,
@@ -48,13 +53,18 @@ __all__ = [
     "Choice",
     "Chunk",
     "Compression",
+    "Connection",
+    "Database",
     "FileContext",
     "Format",
     "FormatOptions",
     "Loss",
     "LossLedger",
+    "OpenDatabase",
     "OpenSource",
     "OptionsModel",
+    "Relation",
+    "Retyped",
     "RowCounter",
     "Surroundings",
     "Table",
@@ -82,14 +92,23 @@ FORMATS: dict[str, str] = {
 SOURCES: dict[str, str] = {
     "upload": "jupyter_export.sources.upload:open_upload",
     "file": "jupyter_export.sources.file:open_file",
-    "table": "jupyter_export.sources.sql:open_table",
-    "sql": "jupyter_export.sources.sql:open_query",
 }
+DATABASES: dict[str, str] = {
+    "postgresql": "jupyter_export.sources.postgres:open_postgres",
+    "duckdb": "jupyter_export.sources.duckdb:open_duckdb",
+}
+"""What a URL begins with (before any “+driver”) -> how it is opened."""
+ANY_DATABASE = "jupyter_export.sources.sql:open_database"
+"""How every other database is opened: by SQLAlchemy."""
 EXTRAS: dict[str, str] = {
+    "adbc_driver_postgresql": "postgres",
+    "aiohttp": "files",
     "cryptography": "pdf",
+    "fsspec": "files",
     "openpyxl": "excel",
     "psycopg": "postgres",
     "psycopg2": "postgres",
+    "pymysql": "mysql",
     "pandas": "pandas",
     "polars": "polars",
 }
@@ -148,6 +167,27 @@ def source(kind: str) -> OpenSource:
             return opener
     loaded: OpenSource = _load(SOURCES[kind], f"A source of type {kind}")
     return loaded
+
+
+def database(name: str, here: Surroundings) -> Database:
+    """Open the connection of that name.
+
+    Raises ``InvalidSpec`` naming the nearest, and what an ``OpenDatabase`` raises.
+    """
+    connection = here.connection(name)
+    kind = re.split(r"[+:]", connection.url, maxsplit=1)[0].lower()
+    kind = {"postgres": "postgresql"}.get(kind, kind)
+    return _opener_of(kind)(connection, here)
+
+
+@cache
+def _opener_of(kind: str) -> OpenDatabase:
+    for entry in entry_points(group="jupyter_export.databases"):
+        if entry.name == kind and kind not in DATABASES:
+            plugged: OpenDatabase = entry.load()
+            return plugged
+    opener: OpenDatabase = _load(DATABASES.get(kind, ANY_DATABASE), f"A connection to {kind}")
+    return opener
 
 
 def split_ending(name: str) -> tuple[str, str, str]:

@@ -16,18 +16,35 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import Forbidden, NotFound
+from .errors import Forbidden, InvalidSpec, NotFound, did_you_mean
 from .losses import Loss, LossLedger
-from .spec import Link
+from .spec import Link, SqlSource, TableSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import sqlalchemy as sa
 
 Compression: TypeAlias = Literal["none", "gzip", "zstd", "brotli"]
 COMPRESSION_ENDINGS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".br": "brotli"}
 Bytes: TypeAlias = "bytes | memoryview"
 
 # ------------------------------------------------------------------ what a run knows
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A named connection, looked up: where it leads and what is allowed there."""
+
+    name: str
+    url: str = field(repr=False)
+    """An SQLAlchemy URL, or an fsspec URL of a place with files. It may hold a password: it never
+    leaves the process, nor does any part of it in a message."""
+    read_only: bool = True
+    """True: in a transaction in which the database refuses to write."""
+    statement_timeout: int | None = None
+    """Seconds after which the database ends a statement by itself."""
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the driver or file system is opened with, beside the URL; may hold secrets."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +63,8 @@ class Surroundings:
     """The folder that the engine may spill into."""
     confined: bool = True
     """True: nothing outside ``root`` is read."""
-    connections: Mapping[str, str] = field(default_factory=dict)
-    """Name -> SQLAlchemy URL, already looked up."""
+    connections: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """Name -> URL, already looked up, or the fields of a ``Connection`` with it."""
     memory_limit: int = 512 * 1000**2
     """Bytes that the engine may hold before it spills."""
     threads: int = 2
@@ -57,6 +74,17 @@ class Surroundings:
     """The moment that the files name as their time (UTC)."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set from any thread: the run stops within 0.2 s and raises ``Cancelled``."""
+
+    def connection(self, name: str, field: str = "source.connection") -> Connection:
+        """Return the connection of that name. Raises ``InvalidSpec`` naming the nearest."""
+        if name not in self.connections:
+            raise InvalidSpec(
+                f"“{name}” is not a known connection.",
+                hint=did_you_mean(name, self.connections),
+                field=field,
+            )
+        known = self.connections[name]
+        return Connection(name, known) if isinstance(known, str) else Connection(name, **known)
 
     def file(self, given: str, field: str) -> Path:
         """Return the existing file that ``given`` (of the spec's ``field``) means.
@@ -116,10 +144,77 @@ class BatchStream:
     interrupt: Callable[[], None] = lambda: None
     """Ends a read that waits, from another thread."""
     close: Callable[[], None] = lambda: None
+    losses: tuple[Loss, ...] = ()
+    """What reading alone changes, as its types tell (``database_type``)."""
 
 
 OpenSource: TypeAlias = Callable[[Any, Surroundings], BatchStream]
 """Open a source. Raises ``SourceFailed``, ``NotFound``, ``Forbidden`` or ``InvalidSpec``."""
+
+
+class Retyped(Exception):
+    """A row does not fit the type that the rows before it had told, and the database knows better
+    now: whoever reads begins again, in the same snapshot, and gets another schema."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or query of a database, described and not yet read."""
+
+    clause: sa.FromClause
+    """What a statement selects from; ``clause.c[name]`` are its columns with the database's own
+    types."""
+    schema: pa.Schema
+    """The same columns as their values will arrive."""
+    opaque: bool = False
+    """True: no statement can select from it (SHOW, CALL, two columns of one name); ``stream`` takes
+    ``select(clause)``, with a limit and picked columns at most."""
+
+
+class Database(ABC):
+    """One connection, opened once for a job: all datasets read from it see the same moment."""
+
+    dialect: str
+    """SQLAlchemy's name of it: ``postgresql``, ``sqlite``, ``mysql``, …"""
+    point_in_time: bool
+    """False: statements that follow one another may see what was written between them."""
+
+    @abstractmethod
+    def relation(self, source: TableSource | SqlSource) -> Relation:
+        """Describe what ``source`` selects from; no row is read of it.
+
+        Raises ``InvalidSpec`` (a missing table names the nearest; params that do not fit) and
+        what ``stream`` raises.
+        """
+
+    @abstractmethod
+    def stream(self, statement: sa.Select[Any]) -> BatchStream:
+        """Run ``statement``, its values bound; rows come while they are read.
+
+        May be called for a second statement before the first one is read to its end. With the
+        execution option ``in_order``, the same rows come in the same order each time. Raises
+        ``QueryFailed`` with the database's own sentence, ``StatementTimeout``,
+        ``QueryCancelled``, ``ConnectionLost``; reading may raise ``Retyped``.
+        """
+
+    @abstractmethod
+    def estimate(self, statement: sa.Select[Any]) -> int | None:
+        """Return about how many rows ``statement`` gives, without counting; None: nobody knows."""
+
+    @abstractmethod
+    def tables(self) -> list[dict[str, Any]]:
+        """Return the tables and views that can be read, in order of schema and name: ``{"schema",
+        "name", "kind": "table" | "view", "columns": [{"name", "type"}], "rows": int | None}``,
+        types as the database calls them, rows as it estimates them."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the transaction and the connection. Idempotent."""
+
+
+OpenDatabase: TypeAlias = Callable[[Connection, Surroundings], Database]
+"""Open a connection. Raises ``LoginRefused``, ``ConnectionFailed``, ``MissingDependency`` or
+``SourceFailed`` (a URL that cannot be used), never with a word of the URL."""
 
 # ------------------------------------------------------------------ seam: formats
 

@@ -27,13 +27,27 @@ from .document import (
 )
 from .sentences import first_sentence
 from .sources import FileSource, SqlSource, TableSource, UploadSource
+from .steps import (
+    Aggregate,
+    AggregateFunction,
+    Bucket,
+    Computed,
+    Pivot,
+    Sample,
+    Sort,
+    TimeRange,
+)
 from .where import MAX_DEPTH, And, Comparison, Not, Or
 
 __all__ = [
     "MAX_DEPTH",
+    "Aggregate",
+    "AggregateFunction",
     "And",
+    "Bucket",
     "Columns",
     "Comparison",
+    "Computed",
     "Dataset",
     "ExportSpec",
     "FileSource",
@@ -42,23 +56,20 @@ __all__ = [
     "Not",
     "Or",
     "Output",
+    "Pivot",
     "Relation",
     "Retention",
+    "Sample",
+    "Sort",
     "SqlSource",
     "TableSource",
+    "TimeRange",
     "UploadSource",
     "parse",
     "seconds",
 ]
 
-PLANNED = {
-    "time_range",
-    "group_by",
-    "aggregates",
-    "pivot",
-    "sort",
-    "deliver",
-}
+PLANNED = {"deliver"}
 """Fields of the document that this version knows and cannot run yet: refused, never ignored."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
 from ..errors import InvalidSpec, did_you_mean
 from .model import ColumnName, Model, Name, Path
 from .sources import Source
+from .steps import Computed, Steps
 from .where import Expression, Where, check_depth
 
 DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
@@ -53,10 +54,29 @@ class Columns(Model):
     order: list[ColumnName] = Field(
         default_factory=list, description="These come first, the others keep their order."
     )
+    computed: list[Computed] = Field(
+        default_factory=list,
+        description="New columns over what group_by and pivot have made. They come last.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _computed_where_it_stands(cls, value: Any) -> Any:
+        """A list stands for ``include``, which may hold ``{"name", "expression"}`` in the place of
+        a column."""
+        if isinstance(value, (list, tuple)):
+            value = {"include": list(value)}
+        if not isinstance(value, Mapping) or not isinstance(value.get("include"), (list, tuple)):
+            return value
+        made = [each for each in value["include"] if isinstance(each, Mapping)]
+        if not made:
+            return value
+        names = [e.get("name") if isinstance(e, Mapping) else e for e in value["include"]]
+        return {**value, "include": names, "computed": [*(value.get("computed") or []), *made]}
 
 
-class Dataset(Model):
-    """One table of an export: where its rows come from and which of them are taken."""
+class Dataset(Steps):
+    """One table of an export: where its rows come from, which are taken, what is made of them."""
 
     name: Name = "data"
     source: Source
@@ -113,6 +133,13 @@ class Relation(Model):
     name: Name
     from_: Annotated[ColumnName, Field(alias="from")]
     to: ColumnName
+    follow: Annotated[bool, Field(strict=True)] | Literal["from", "to"] = Field(
+        default=False,
+        description="Which end keeps only rows that belong to selected rows of the other end: to "
+        "(or true: only the planes of the selected flights), or from (only the flights of the "
+        "selected planes). A parent stays where any of its children needs it, a child where all "
+        "of its parents are selected.",
+    )
 
 
 class Link(NamedTuple):
@@ -123,6 +150,8 @@ class Link(NamedTuple):
     child_column: str
     parent: str
     parent_column: str
+    follow: Literal["child", "parent"] | None = None
+    """The dataset that is limited to the selected rows of the other one."""
 
 
 DATASET_FIELDS = tuple(name for name in Dataset.model_fields if name != "name")
@@ -181,4 +210,7 @@ def _link(relation: Relation, names: Iterable[str]) -> Link:
                 f"“{known[0]}.column” does. {hint or ''}".rstrip(" .")
             )
         ends += [dataset, end[len(dataset) + 1 :]]
-    return Link(relation.name, *ends)
+    follow: Literal["child", "parent"] | None = None
+    if relation.follow:
+        follow = "child" if relation.follow == "from" else "parent"
+    return Link(relation.name, ends[0], ends[1], ends[2], ends[3], follow)

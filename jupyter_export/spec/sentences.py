@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ..errors import InvalidSpec, did_you_mean, nearest
 from .document import DATASET_FIELDS, Columns, Dataset, ExportSpec, Output, Retention
 from .sources import SOURCE_FIELDS, SOURCE_TYPES, source_type
+from .steps import Aggregate, Bucket, Computed, Pivot, Sample, Sort, TimeRange
 
 _KNOWN: dict[str, tuple[str, ...]] = {
     "": (*ExportSpec.model_fields, *DATASET_FIELDS),
@@ -19,7 +20,19 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "output": tuple(Output.model_fields),
     "retention": tuple(Retention.model_fields),
     "source": (),  # another tuple for each type of source
-    "relations": ("name", "from", "to"),
+    "relations": ("name", "from", "to", "follow"),
+    **{
+        field: tuple(each.alias or name for name, each in model.model_fields.items())
+        for field, model in (
+            ("time_range", TimeRange),
+            ("sample", Sample),
+            ("computed", Computed),
+            ("group_by", Bucket),
+            ("aggregates", Aggregate),
+            ("pivot", Pivot),
+            ("sort", Sort),
+        )
+    },
     "where": ("column", "op", "value", "and", "or", "not"),
 }
 _TAGS = {*SOURCE_TYPES, "comparison", "and", "or", "not", "constrained-str"}
@@ -94,5 +107,11 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return InvalidSpec(f"“{field}” is not a JSON object.", field=field)
     message = first["msg"].removeprefix("Value error, ")
+    if message.startswith(("Input should ", "String should ", "List should ")):
+        # pydantic's words, about a value that stands in the document
+        must = re.sub(r"^\w+ should ", "it must ", message)
+        shown = str(first["input"])[:80]
+        return InvalidSpec(f"{field} cannot be “{shown}”: {must}.", field=field)
     where = f"{field}: " if field else ""
-    return InvalidSpec(f"{where}{message}.", field=field)
+    end = "" if message.endswith("?") else "."
+    return InvalidSpec(f"{where}{message}{end}", field=field)

@@ -29,10 +29,14 @@ class SqlSource(Model):
 
 
 class FileSource(Model):
-    """A CSV, JSON, JSONL, Parquet, Arrow or XLSX file under the server's root."""
+    """A CSV, JSON, JSONL, Parquet, Arrow or XLSX file, or a folder of files of one such kind.
+
+    Under the server's root, or below the place (an fsspec URL) that a named connection stands for.
+    """
 
     type: Literal["file"]
     path: Path
+    connection: Name | None = None
 
 
 class UploadSource(Model):

@@ -55,7 +55,6 @@ def deep(levels: int) -> Any:
         ({"source": SOURCE, "retention": {"expires_after": "36501d"}}, "retention.expires_after",
          "a hundred years"),
         ({"source": SOURCE, "limit": "many"}, "datasets[0].limit", "integer"),
-        ({"source": SOURCE, "sort": [{"column": "a"}]}, "sort", "cannot be run by this version"),
         ({"source": SOURCE, "format": 5}, "format", "not a JSON object"),
         ({"source": SOURCE, "where": {"column": "a", "op": "=", "value": "\ud800"}}, None,
          "half of a character"),
@@ -72,6 +71,23 @@ def deep(levels: int) -> Any:
         ({"source": SOURCE, "where": {"column": "a", "op": "is_null", "value": 1}},
          "datasets[0].where", "takes no value"),
         ({"source": SOURCE, "where": {"colum": "a", "op": "is_null"}}, None, "colum"),
+        ({"source": SOURCE, "sort": [{"colum": "a"}]}, "datasets[0].sort[0].colum",
+         "Did you mean column?"),
+        ({"source": SOURCE, "sort": "a"}, "datasets[0].sort", "cannot be “a”"),
+        ({"source": SOURCE, "aggregates": [{"function": "summ", "column": "a"}]},
+         "datasets[0].aggregates[0].function", "Did you mean sum?"),
+        ({"source": SOURCE, "aggregates": [{"function": "sum"}]}, "datasets[0].aggregates[0]",
+         "“sum” needs a column"),
+        ({"source": SOURCE, "aggregates": [{"function": "percentile", "column": "a"}]},
+         "datasets[0].aggregates[0]", "needs p"),
+        ({"source": SOURCE, "group_by": ["a", "a"]}, "datasets[0].group_by", "named “a”"),
+        ({"source": SOURCE, "group_by": [{"as": "x"}]}, "datasets[0].group_by[0]",
+         "a column or an expression"),
+        ({"source": SOURCE, "sample": {}}, "datasets[0].sample", "rows or percent"),
+        ({"source": SOURCE, "time_range": {"column": "a"}}, "datasets[0].time_range",
+         "a start or an end"),
+        ({"source": SOURCE, "time_range": {"column": "a", "start": "2020-02-01",
+          "end": "2020-01-01"}}, "datasets[0].time_range", "after its end 2020-01-01"),
     ],
 )  # fmt: skip
 def test_a_bad_document(document: Any, field: str | None, words: str) -> None:
@@ -191,3 +207,39 @@ def test_columns_are_named_as_the_data_has_them() -> None:
     columns = {"rename": {"": "index"}, "exclude": ["c" * 1000]}
     spec = parse({"source": {"type": "file", "path": "d/" * 500 + "x.csv"}, "columns": columns})
     assert spec.datasets[0].columns.rename == {"": "index"}
+
+
+def test_the_short_forms_of_the_steps() -> None:
+    (dataset,) = parse(
+        {
+            "source": SOURCE,
+            "columns": ["a", {"name": "b", "expression": "a + 1"}],
+            "group_by": ["a", {"column": "t", "time_bucket": "1 day", "as": "day"}],
+            "aggregates": [
+                {"function": "count"},
+                {"function": "percentile", "column": "d", "p": 0.95},
+            ],
+            "sort": ["a", {"column": "b", "descending": True}],
+        }
+    ).datasets
+    assert dataset.columns.include == ["a", "b"]
+    assert [each.name for each in dataset.columns.computed] == ["b"]
+    assert [each.name for each in dataset.group_by] == ["a", "day"]
+    assert [each.name for each in dataset.aggregates] == ["count", "p95_d"]
+    assert [(each.column, each.descending, each.nulls) for each in dataset.sort] == [
+        ("a", False, "last"),
+        ("b", True, "last"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("follow", "found"),
+    [(True, "parent"), ("to", "parent"), ("from", "child"), (False, None)],
+)
+def test_which_end_of_a_relation_follows(follow: Any, found: str | None) -> None:
+    datasets = [{"name": name, "source": SOURCE} for name in ("flights", "planes")]
+    relation = {"name": "plane", "from": "flights.tailnum", "to": "planes.tailnum"}
+    (link,) = parse({"datasets": datasets, "relations": [{**relation, "follow": follow}]}).links
+    assert link.follow == found
+    with pytest.raises(InvalidSpec, match="follow cannot be “yes”"):
+        parse({"datasets": datasets, "relations": [{**relation, "follow": "yes"}]})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from .errors import Cancelled, DiskFull, ExportError, OutOfMemory, QueryFailed
+from ..errors import Cancelled, DiskFull, ExportError, OutOfMemory, QueryFailed
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def explain(error: BaseException) -> ExportError:
     """Return our error for one of DuckDB's."""
     text = str(error).strip()
     # "Binder Error: " and the like name a part of the engine, not what is wrong
-    first = re.sub(r"^\w+( \w+)? Error: ", "", text.split("\n", 1)[0]).rstrip(".!")
+    first = re.sub(r"^\w+( \w+){0,3} Error: ", "", text.split("\n", 1)[0]).rstrip(".!")
     if len(first) > 500:
         first = f"{first[:500]}…"
     if isinstance(error, duckdb.InterruptException):

@@ -1,98 +1,170 @@
-"""Which rows and which columns: ``where``, ``columns`` and ``limit`` of a dataset.
+"""The steps of a dataset between its source and its format.
 
-Batches that need nothing pass through untouched, and a condition is answered by the engine as one
-boolean for each row, read from the columns that it names and no others. The rows that stay are cut
-out of the original batches, so every type keeps what it is: a decimal of 76 digits, a nanosecond,
-a dictionary never go through the engine's own types.
+Rows that are only chosen (``where``, ``time_range``, ``sample``, ``columns``, ``limit``) are cut
+out of the original batches: a condition is answered by the engine as one boolean for each row, so
+every type keeps what it is. The other steps are one query of the engine over the stream, in which
+a column that is passed on travels in a form that holds it exactly (``forms``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from ..registry import BatchStream
+from ..registry import BatchStream, Surroundings
 from ..spec import Dataset
-from .columns import pick, refuse_duplicates
-from .condition import Condition, condition_sql, parse
-from .mask import Mask
+from .columns import refuse_duplicates
+from .mask import Condition, Mask
+from .pivot import spread
+from .push import Pushed, at_most, push
+from .query import Query, Running
+from .sample import sampled
+from .statement import exported, names_of
+
+__all__ = ["Pushed", "Selection", "apply", "at_most", "compile_selection", "push"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a dataset takes of its source: a condition, columns in order with new names, a limit."""
+    """What a dataset makes of its source: which rows are taken, and what is made of them."""
 
+    dataset: Dataset
     condition: Condition | None
+    """Which rows are taken before all else; None: all, or the query says it."""
+    query: Query | None
+    """None: the rows come out as they are, with fewer columns or other names."""
     columns: tuple[int, ...]
-    """Positions in the source's schema."""
-    schema: pa.Schema
-    """The schema of what comes out."""
-    limit: int | None
-    dataset: str
+    """Positions in the source's schema, without a query."""
+    schema: pa.Schema | None
+    """What comes out; None for a pivot, whose columns are among its rows."""
 
     @property
     def keeps_all_rows(self) -> bool:
-        return self.condition is None and self.limit is None
+        """True: as many rows come out as go in."""
+        return self._takes_all_rows and self.dataset.limit is None
+
+    @property
+    def _takes_all_rows(self) -> bool:
+        steps = self.dataset
+        return not (
+            steps.where is not None
+            or steps.time_range is not None
+            or steps.sample is not None
+            or steps.group_by
+            or steps.aggregates
+            or steps.pivot is not None
+            or steps.distinct
+        )
+
+    def rows_of(self, total: int | None) -> int | None:
+        """Return how many rows come out of ``total``, where that is known."""
+        if total is None or not self._takes_all_rows:
+            return None
+        limit = self.dataset.limit
+        return total if limit is None else min(total, limit)
 
 
 def compile_selection(dataset: Dataset, schema: pa.Schema) -> Selection:
-    """Check ``dataset`` against its source's ``schema``.
+    """Check ``dataset`` against its source's ``schema``, as far as can be without a row.
 
     Raises ``InvalidSpec`` for a column that is not there (naming the nearest), two columns of one
-    name, and a condition that is no plain boolean expression.
+    name, an expression that is none, and what a column's type does not allow.
     """
     refuse_duplicates(schema.names, dataset.name)
-    picked = pick(dataset.columns, schema.names, dataset.name)
-    names = [dataset.columns.rename.get(name, name) for name in picked]
-    refuse_duplicates(names, dataset.name)
-    positions = tuple(schema.get_field_index(name) for name in picked)
-    out = pa.schema([schema.field(i).with_name(n) for i, n in zip(positions, names, strict=True)])
-    condition = None
-    if isinstance(dataset.where, str):
-        condition = parse(dataset.where, schema.names, dataset.name)
-    elif dataset.where is not None:
-        values: list[Any] = []
-        used: list[str] = []
-        sql = condition_sql(dataset.where, schema.names, dataset.name, values, used)
-        condition = Condition(sql, tuple(values), tuple(dict.fromkeys(used)))
-    return Selection(condition, positions, out, dataset.limit, dataset.name)
-
-
-def apply(
-    selection: Selection, stream: BatchStream, *, scratch: Path, memory_limit: int, threads: int
-) -> BatchStream:
-    """Return ``stream`` with the selection applied, lazily and in order."""
-    if selection.condition is None:
-        chosen = stream.batches
-        interrupt = stream.interrupt
+    judged = dataset.where is not None or dataset.time_range is not None
+    condition = Condition(dataset, schema) if judged else None
+    if not _needs_query(dataset):
+        picked = exported(dataset.columns, schema.names, dataset.name)
+        positions = tuple(schema.get_field_index(name) for name in picked)
+        names = names_of(dataset, schema)
+        out = pa.schema(
+            [schema.field(i).with_name(n) for i, n in zip(positions, names, strict=True)]
+        )
+        return Selection(dataset, condition, None, positions, out)
+    query: Query | None = None
+    if condition is not None and dataset.sample is None and condition.carried.exact:
+        # the one query answers it on its way
+        query = Query(dataset, schema)
+        condition = None
     else:
-        mask = Mask(selection.condition, selection.dataset, stream, scratch, memory_limit, threads)
-        chosen = mask.batches()
+        done = {"where": None, "time_range": None, "sample": None}
+        query = Query(dataset.model_copy(update=done), schema)
+    out = None if dataset.pivot is not None else query.restored.schema
+    return Selection(dataset, condition, query, (), out)
 
-        def interrupt() -> None:
-            mask.interrupt()
-            stream.interrupt()
 
-    total = stream.total_rows if selection.condition is None else None
-    if total is not None and selection.limit is not None:
-        total = min(total, selection.limit)
-    return BatchStream(
-        schema=selection.schema,
-        batches=_project(selection, stream.schema, chosen),
-        total_rows=total,
-        interrupt=interrupt,
-        close=stream.close,
+def _needs_query(dataset: Dataset) -> bool:
+    return bool(
+        dataset.computed
+        or dataset.group_by
+        or dataset.aggregates
+        or dataset.pivot
+        or dataset.columns.computed
+        or dataset.distinct
+        or dataset.sort
     )
+
+
+def apply(selection: Selection, stream: BatchStream, here: Surroundings) -> BatchStream:
+    """Return ``stream`` with the selection applied, lazily and in order; only a pivot is read to
+    its end before its columns are known.
+
+    Raises, for a pivot, what reading raises, and ``InvalidSpec`` for what its columns do not
+    allow.
+    """
+    chosen = stream.batches
+    interrupts: list[Callable[[], None]] = []
+    if selection.condition is not None:
+        mask = Mask(selection.condition, stream, here.scratch, here.memory_limit, here.threads)
+        chosen = mask.batches()
+        interrupts.append(mask.interrupt)
+    if selection.dataset.sample is not None:
+        chosen = sampled(chosen, stream.schema, selection.dataset.sample, here.scratch)
+    schema, close = selection.schema, stream.close
+
+    def interrupt() -> None:
+        for each in (*interrupts, stream.interrupt):
+            each()
+
+    if selection.query is None:
+        chosen = _project(selection, stream.schema, chosen)
+    else:
+        running = Running(selection.query, chosen, here)
+        interrupts.insert(0, running.interrupt)
+        if selection.dataset.pivot is None:
+            found = running.batches()
+        else:
+            schema, found = spread(selection.dataset, running, here, interrupt)
+        # the engine reads ahead in threads of its own: it ends before its source does
+        close = _both(found.close, stream.close)
+        chosen = found
+    return replace(
+        stream,
+        schema=schema,
+        batches=chosen,
+        total_rows=selection.rows_of(stream.total_rows),
+        interrupt=interrupt,
+        close=close,
+    )
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def close() -> None:
+        try:
+            first()
+        finally:
+            second()
+
+    return close
 
 
 def _project(
     selection: Selection, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    left = selection.limit
+    assert selection.schema is not None
+    left = selection.dataset.limit
     same = selection.columns == tuple(range(len(schema)))
     for batch in batches:
         if left is not None:

@@ -1,143 +1,164 @@
-"""A row condition, given as a tree or as SQL text, as one SQL expression of the engine."""
+"""``where`` as a tree, and ``time_range``, as conditions of a statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import sqlglot
-from sqlglot import expressions as sql_tree
+import sqlalchemy as sa
 
-from .. import engine
 from ..errors import InvalidSpec
-from ..spec import And, Comparison, Not, Or
-from .columns import known, unknown_column
-
-_ALLOWED_STATEMENTS = (sql_tree.Condition, sql_tree.Paren)
-_REFUSED: tuple[type[Any], ...] = (
-    sql_tree.Query,
-    sql_tree.Subquery,
-    sql_tree.Exists,
-    sql_tree.Command,
-    sql_tree.DDL,
-    sql_tree.DML,
-    sql_tree.Window,
-    sql_tree.AggFunc,
-    sql_tree.Parameter,
-    sql_tree.Placeholder,
-    sql_tree.Star,
-    sql_tree.Lambda,
-)
+from ..spec import And, Comparison, Not, Or, TimeRange
+from . import regex
+from .constructs import Constructs
+from .literals import Misfit, fitted, plain_text
+from .scope import Scope
+from .values import MOMENTS, TEXT, Clause, Kind, Value
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A row condition as SQL of the engine: bound values, and the columns that it names."""
-
-    sql: str
-    values: tuple[Any, ...]
-    columns: tuple[str, ...]
-
-
-def condition_sql(
-    where: Comparison | And | Or | Not,
-    names: Sequence[str],
-    dataset: str,
-    values: list[Any],
-    used: list[str],
-) -> str:
-    def part(inner: Any) -> str:
-        return condition_sql(inner, names, dataset, values, used)
-
+def condition(where: Comparison | And | Or | Not, scope: Scope, speech: Constructs) -> Clause:
+    """Compile a tree. Raises ``InvalidSpec`` and ``NotPushed``."""
     if isinstance(where, And):
-        return "(" + " AND ".join(part(each) for each in where.and_) + ")"
+        return sa.and_(*(condition(each, scope, speech) for each in where.and_))
     if isinstance(where, Or):
-        return "(" + " OR ".join(part(each) for each in where.or_) + ")"
+        return sa.or_(*(condition(each, scope, speech) for each in where.or_))
     if isinstance(where, Not):
-        return f"(NOT {part(where.not_)})"
-    used.append(known(where.column, names, dataset, "where"))
-    column = engine.identifier(engine_names(names)[names.index(where.column)])
+        return sa.not_(condition(where.not_, scope, speech))
+    return comparison(where, scope.column(where.column, "where"), speech)
 
-    def bound(value: Any) -> str:
-        values.append(value)
-        return "?"
 
-    given = where.value
-    if where.op == "is_null" or (where.op == "=" and given is None):
-        return f"({column} IS NULL)"
-    if where.op == "not_null" or (where.op == "!=" and given is None):
-        return f"({column} IS NOT NULL)"
-    if where.op in ("in", "not_in"):
+def comparison(where: Comparison, column: Value, speech: Constructs) -> Clause:
+    given, op = where.value, where.op
+    if op == "is_null" or (op == "=" and given is None):
+        return column.clause.is_(None)
+    if op == "not_null" or (op == "!=" and given is None):
+        return column.clause.is_not(None)
+    if op in ("in", "not_in"):
         assert isinstance(given, list)
-        listed = ", ".join(bound(each) for each in given)
-        return f"({column} {'NOT IN' if where.op == 'not_in' else 'IN'} ({listed}))"
-    if where.op == "between":
+        return _listed(given, column, speech, op == "not_in")
+    if op == "between":
         assert isinstance(given, list)
-        return f"({column} BETWEEN {bound(given[0])} AND {bound(given[1])})"
-    function = {
-        "contains": "contains",
-        "starts_with": "starts_with",
-        "ends_with": "ends_with",
-        "regex": "regexp_matches",
-    }.get(where.op)
-    if function is not None:
-        return f"{function}(CAST({column} AS VARCHAR), {bound(given)})"
-    if where.op in ("like", "ilike"):
-        return f"(CAST({column} AS VARCHAR) {where.op.upper()} {bound(given)})"
-    return f"({column} {where.op} {bound(given)})"
+        low, high = (bound(each, column, speech, "where") for each in given)
+        return sa.and_(_compare(">=", column, low, speech), _compare("<=", column, high, speech))
+    if op in _TEXT:
+        made: Clause = _TEXT[op](column, given, speech)
+        return made
+    return _compare(op, column, bound(given, column, speech, "where"), speech)
 
 
-def parse(text: str, names: Sequence[str], dataset: str) -> Condition:
-    """Read SQL text of one boolean expression; nothing else reaches the engine."""
+def bound(given: Any, column: Value, speech: Constructs, field: str) -> Value:
+    """Return a value of the document, bound as what ``column`` holds."""
+    if given is None:
+        return Value(speech.bind(None, column.type), column.type)
+    value, type_ = fitted(given, column, field)
+    return Value(speech.bind(value, type_), type_, constant=given)
 
-    def wrong(why: str) -> InvalidSpec:
-        return InvalidSpec(
-            f"The condition “{text}” {why}.",
-            hint="Write one SQL expression over the columns, such as dep_delay > 60.",
+
+def _compare(op: str, column: Value, value: Value, speech: Constructs) -> Clause:
+    if column.kind is Kind.NULL:
+        # a column of nothing but nulls answers nothing
+        return speech.compare(op, value, Value(speech.bind(None, value.type), value.type))
+    return speech.compare(op, column, value)
+
+
+def _listed(given: list[Any], column: Value, speech: Constructs, negated: bool) -> Clause:
+    if column.kind is Kind.NULL:
+        return column.clause.is_not(None)
+    values = [bound(each, column, speech, "where") for each in given if each is not None]
+    found = speech.is_in(column, values) if values else sa.false()
+    if None in given:
+        # in SQL nothing is known to be equal, or not to be, to a null
+        found = sa.or_(found, sa.null() == 1)
+    return sa.not_(found) if negated else found
+
+
+def _text_value(given: Any, column: Value, speech: Constructs) -> Value:
+    try:
+        text = plain_text(str(given))
+    except Misfit as error:
+        raise InvalidSpec(
+            f"The value compared with column “{column.words}” cannot be used.",
+            hint=str(error),
             field="where",
+        ) from None
+    return Value(speech.bind(text, TEXT), TEXT, constant=text)
+
+
+def _refuse_nested(column: Value, op: str) -> None:
+    if column.kind in (Kind.NESTED, Kind.BINARY):
+        raise InvalidSpec(f"{column.described}; “{op}” needs text.", field="where")
+
+
+def _like(column: Value, given: Any, speech: Constructs, insensitive: bool) -> Clause:
+    _refuse_nested(column, "ilike" if insensitive else "like")
+    check_like(str(given), "where")
+    return speech.like(column, _text_value(given, column, speech), insensitive)
+
+
+def check_like(pattern: str, field: str) -> None:
+    """Refuse what databases disagree about. Raises ``InvalidSpec``."""
+    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
+        raise InvalidSpec(
+            f"The pattern “{pattern}” ends in “\\”, which needs a character behind it.",
+            hint="Write \\\\ for the character itself.",
+            field=field,
         )
 
+
+def _parts(name: str) -> Any:
+    def made(column: Value, given: Any, speech: Constructs) -> Clause:
+        _refuse_nested(column, name)
+        found: Clause = getattr(speech, name)(column, _text_value(given, column, speech))
+        return found
+
+    return made
+
+
+def _regex(column: Value, given: Any, speech: Constructs) -> Clause:
+    _refuse_nested(column, "regex")
+    _text_value(given, column, speech)
+    return speech.regex(column, checked(str(given), "where"), False)
+
+
+def checked(pattern: str, field: str) -> str:
+    """Return a pattern that means the same everywhere. Raises ``InvalidSpec``."""
     try:
-        trees = sqlglot.parse(text, read="duckdb")
-    except sqlglot.errors.SqlglotError as error:
-        found = getattr(error, "errors", None)
-        detail = found[0] if found else {}
-        near = detail.get("highlight")
-        raise wrong(f"cannot be read near “{near}”" if near else "cannot be read") from None
-    except RecursionError:
-        raise wrong("is nested too deeply") from None
-    if len(trees) != 1 or trees[0] is None:
-        raise wrong("is not one expression")
-    tree = trees[0]
-    if not isinstance(tree, _ALLOWED_STATEMENTS) or isinstance(tree, _REFUSED):
-        raise wrong("is not a condition")
-    for node in tree.walk():
-        if isinstance(node, _REFUSED):
-            raise wrong("may hold no query, aggregate or window")
-    used: list[str] = []
-    folded = {name.casefold(): name for name in reversed(names)}
-    shown = dict(zip(names, engine_names(names), strict=True))
-    for column in tree.find_all(sql_tree.Column):
-        parts = column.parts
-        found = [
-            part.name if part.name in shown else folded.get(part.name.casefold()) for part in parts
-        ]
-        qualified = len(parts) > 1 and parts[0].name in (dataset, "source")
-        # as in SQL, table.column comes before column.field
-        if qualified and (found[1] is not None or found[0] is None):
-            parts[0].pop()
-            parts, found = parts[1:], found[1:]
-        # what follows the first part is a field of a struct
-        real = found[0]
-        if real is None:
-            raise unknown_column(parts[0].name, names, dataset, "where")
-        used.append(real)
-        parts[0].replace(sql_tree.to_identifier(shown[real], quoted=True))
-    return Condition(tree.sql(dialect="duckdb"), (), tuple(dict.fromkeys(used)))
+        regex.check(pattern)
+    except regex.Unshared as error:
+        raise InvalidSpec(
+            f"The regular expression “{pattern}” holds {error}, which the engine and databases "
+            "do not read alike.",
+            hint="Write it without.",
+            field=field,
+        ) from None
+    except regex.Unreadable as error:
+        raise InvalidSpec(
+            f"The regular expression “{pattern}” cannot be read: {error}.", field=field
+        ) from None
+    return pattern
 
 
-def engine_names(names: Sequence[str]) -> list[str]:
-    """Return for each column the name that the engine sees: to it, ``A`` and ``a`` are the same."""
-    folded = [name.casefold() for name in names]
-    return [f"{name} #{i}" if folded.count(folded[i]) > 1 else name for i, name in enumerate(names)]
+_TEXT: dict[str, Any] = {
+    "like": lambda column, given, speech: _like(column, given, speech, False),
+    "ilike": lambda column, given, speech: _like(column, given, speech, True),
+    "contains": _parts("contains"),
+    "starts_with": _parts("starts_with"),
+    "ends_with": _parts("ends_with"),
+    "regex": _regex,
+}
+
+
+def within(stretch: TimeRange, scope: Scope, speech: Constructs) -> Clause:
+    """Compile a time range: its start is included, its end is not."""
+    column = scope.column(stretch.column, "time_range.column")
+    if column.kind not in MOMENTS:
+        raise InvalidSpec(
+            f"{column.described}; a time range needs dates or timestamps.",
+            field="time_range.column",
+        )
+    ends = []
+    for op, name in ((">=", "start"), ("<", "end")):
+        given = getattr(stretch, name)
+        if given is not None:
+            value = bound(given, column, speech, f"time_range.{name}")
+            ends.append(speech.compare(op, column, value))
+    return sa.and_(*ends)

@@ -23,7 +23,7 @@ Row = Sequence[Any]
 def schema_of(names: Sequence[str], rows: Sequence[Row]) -> pa.Schema:
     """Return the schema that holds ``rows``; a column without any value becomes text."""
     return pa.schema(
-        [pa.field(name, _type_of([row[i] for row in rows])) for i, name in enumerate(names)]
+        [pa.field(name, type_of([row[i] for row in rows])) for i, name in enumerate(names)]
     )
 
 
@@ -34,12 +34,13 @@ def batches_of(schema: pa.Schema, pieces: Iterable[Sequence[Row]]) -> Iterator[p
     for rows in pieces:
         if not rows:
             continue
-        arrays = [_array([row[i] for row in rows], field, done) for i, field in enumerate(schema)]
+        arrays = [array_of([row[i] for row in rows], field, done) for i, field in enumerate(schema)]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         done += len(rows)
 
 
-def _type_of(values: Sequence[Any]) -> pa.DataType:
+def type_of(values: Sequence[Any]) -> pa.DataType:
+    """Return the type that holds all ``values``; text where they have none in common."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
         return pa.string()
@@ -72,7 +73,7 @@ def _type_of(values: Sequence[Any]) -> pa.DataType:
         if kind is list and not any(
             isinstance(e, (dict, list)) for v in values or () for e in v or ()
         ):
-            return pa.list_(_type_of([each for value in values if value for each in value]))
+            return pa.list_(type_of([each for value in values if value for each in value]))
     return pa.string()
 
 
@@ -97,12 +98,16 @@ def _decimal_type(values: Sequence[Any]) -> pa.DataType:
     return pa.decimal256(76, scale) if whole + scale <= 76 else pa.string()
 
 
-def _array(values: list[Any], field: pa.Field, before: int) -> pa.Array:
+def array_of(values: list[Any], field: pa.Field, before: int) -> pa.Array:
+    """Return a column's ``values`` as ``field`` says; ``before``: rows that came earlier.
+
+    Raises ``SourceFailed`` naming the first value that does not fit.
+    """
     if pa.types.is_string(field.type):
         values = [None if value is None else _as_text(value) for value in values]
     try:
-        return _exactly(values, field.type)
-    except _MISFITS:
+        return exactly(values, field.type)
+    except MISFITS:
         row, value = _first_misfit(values, field.type)
         raise SourceFailed(
             f"Column “{field.name}” began as {field.type}, and row {before + row + 1:,} holds "
@@ -111,8 +116,11 @@ def _array(values: list[Any], field: pa.Field, before: int) -> pa.Array:
         ) from None
 
 
-def _exactly(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """``pa.array`` that loses nothing: by itself it makes 1 of 1.5, and a date of a date-time."""
+def exactly(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """``pa.array`` that loses nothing: by itself it makes 1 of 1.5, and a date of a date-time.
+
+    Raises one of ``MISFITS`` for a value that is no ``kind``.
+    """
     accepted = next(kinds for test, kinds in _ACCEPTED if test(kind))
     if accepted is not None:
         for found in {type(value) for value in values}:
@@ -126,11 +134,11 @@ def _exactly(values: list[Any], kind: pa.DataType) -> pa.Array:
         if any(value is not None and value.tzinfo is not None for value in values):
             raise TypeError("Arrow's times have no zone")
     elif pa.types.is_list(kind):
-        _exactly([each for value in values if value for each in value], kind.value_type)
+        exactly([each for value in values if value for each in value], kind.value_type)
     return pa.array(values, kind)
 
 
-_MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError)
+MISFITS = (pa.ArrowException, TypeError, ValueError, OverflowError, ArithmeticError)
 _ACCEPTED: tuple[tuple[Callable[[pa.DataType], bool], tuple[type, ...] | None], ...] = (
     (pa.types.is_boolean, (bool,)),
     (pa.types.is_integer, (int,)),
@@ -150,8 +158,8 @@ _ACCEPTED: tuple[tuple[Callable[[pa.DataType], bool], tuple[type, ...] | None], 
 def _first_misfit(values: list[Any], kind: pa.DataType) -> tuple[int, Any]:
     for row, value in enumerate(values):
         try:
-            _exactly([value], kind)
-        except _MISFITS:
+            exactly([value], kind)
+        except MISFITS:
             return row, value
     return 0, values[0]
 

@@ -15,15 +15,15 @@ from typing import cast
 from .. import registry
 from ..errors import Cancelled, Incomplete, LossRefused, TooLarge
 from ..progress import Phase, Progress, Result
-from ..registry import Chunk, LossLedger, Surroundings
+from ..registry import Chunk, LossLedger, Retyped, Surroundings
 from ..sinks import Sink, open_sink
 from ..sinks.folder import MANIFEST
 from ..spec import ExportSpec
 from . import encoding
 from .explaining import explained
 from .meter import Meter
-from .opening import Opened, open_datasets
-from .preview import Preview, preview
+from .opening import Databases, Opened, Opening
+from .preview import Preview, losses_of_types, preview
 
 __all__ = ["Phase", "Preview", "Progress", "Result", "Surroundings", "preview", "run"]
 
@@ -35,18 +35,28 @@ def run(spec: ExportSpec, here: Surroundings) -> Iterator[Progress | Result]:
     nor ``here.part`` behind.
     """
     with explained(here), ExitStack() as stack:
+        databases = Databases(here, stack)
+        while True:
+            try:
+                yield from _attempt(spec, here, databases)
+            except Retyped:
+                # the database knows the type by now; each time it is another column
+                continue
+            return
+
+
+def _attempt(
+    spec: ExportSpec, here: Surroundings, databases: Databases
+) -> Iterator[Progress | Result]:
+    with ExitStack() as stack:
         choice = registry.choose(spec, here.target.name)
         context = encoding.context_of(spec, choice, here)
         meter = Meter()
         yield meter.progress("reading")
-        opened = open_datasets(spec, here, meter, stack)
+        opened = Opening(here, databases, meter, stack).open(spec)
         tables = [each.table for each in opened]
         schemas = {table.name: table.schema for table in tables}
-        losses = LossLedger()
-        for table in tables:
-            ledger = losses.of(table.name if len(tables) > 1 else None)
-            for loss in choice.format.losses(table.schema, choice.options):
-                ledger.add(loss)
+        losses = losses_of_types(opened, choice)
         _refuse_losses(spec, losses)
         counters = encoding.Counters(choice)
         chunks = stack.enter_context(
@@ -104,11 +114,13 @@ def _check_limits(here: Surroundings, meter: Meter) -> None:
 
 
 def _prove(meter: Meter, counted: int, opened: list[Opened]) -> None:
-    """Rows read = rows written = rows counted in the finished file, or there is no file."""
+    """Rows read = rows written = rows counted in the finished file, or there is no file; with
+    steps between, the rows that came out of them stand for those read."""
     whole = all(each.keeps_all_rows for each in opened)
-    if counted != meter.rows or (whole and meter.read != meter.rows):
+    due = meter.read if whole else meter.taken
+    if not counted == meter.rows == meter.taken == due:
         raise Incomplete(
-            f"The file is not complete: {meter.read:,} rows were read, {meter.rows:,} written, "
+            f"The file is not complete: {due:,} rows were read, {meter.rows:,} written, "
             f"{counted:,} counted in it.",
             hint="Nothing was published; please report this.",
         )

@@ -26,6 +26,7 @@ from ..registry import (
 )
 from ..sinks import Sink
 from ..spec import ExportSpec
+from .relations import as_exported
 
 _STEM_BYTES = 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
@@ -44,7 +45,7 @@ def context_of(spec: ExportSpec, choice: Choice, here: Surroundings) -> FileCont
         suffix = ending + suffix.removeprefix(choice.format.endings[0])
     elif ending or packed:
         stem = name
-    return FileContext(spec.name, stem or stems([spec.name])[0], suffix, here, spec.links)
+    return FileContext(spec.name, stem or stems([spec.name])[0], suffix, here, as_exported(spec))
 
 
 def separately(tables: Sequence[Table], choice: Choice) -> bool:
@@ -152,7 +153,7 @@ def manifest(
         "name": spec.name,
         "created": f"{context.here.started:%Y-%m-%dT%H:%M:%SZ}",
         "datasets": datasets,
-        "relations": [r.model_dump(by_alias=True) for r in spec.relations],
+        "relations": [r.model_dump(by_alias=True, exclude_defaults=True) for r in spec.relations],
     }
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 

@@ -8,10 +8,12 @@ from ..progress import Phase, Progress
 
 
 class Meter:
-    """Counts what passes: rows read of the sources, rows and bytes written."""
+    """Counts what passes: rows read of the sources, rows taken of them, rows and bytes written."""
 
     def __init__(self) -> None:
         self.read = 0
+        self.taken = 0
+        """Rows that were handed to the format, after every step."""
         self.rows = 0
         self.bytes = 0
         self.total: int | None = None

@@ -18,12 +18,12 @@ from .. import registry
 from ..errors import ExportError
 from ..formats import cells, tokens
 from ..losses import Loss, LossLedger
-from ..registry import Surroundings, Table
+from ..registry import Retyped, Surroundings, Table
 from ..spec import ExportSpec
 from . import encoding
 from .explaining import explained
 from .meter import Meter
-from .opening import Opened, open_datasets
+from .opening import Databases, Opened, Opening
 
 SAMPLE_ROWS = 10_000
 """Rows of each dataset that losses and size are estimated from."""
@@ -67,6 +67,8 @@ class _Sample:
     batches: tuple[pa.RecordBatch, ...]
     whole: bool
     total_rows: int | None
+    estimated: bool = False
+    """``total_rows`` is what a database estimates."""
 
     @property
     def rows(self) -> int:
@@ -79,15 +81,33 @@ def preview(spec: ExportSpec, here: Surroundings, rows: int = 20) -> Preview:
     Raises what ``run`` would raise up to and including the encoding of the sample.
     """
     with explained(here), ExitStack() as stack:
+        databases = Databases(here, stack)
+        while True:
+            try:
+                return _attempt(spec, here, databases, rows)
+            except Retyped:
+                continue  # as in a run
+
+
+def losses_of_types(opened: Sequence[Opened], choice: registry.Choice) -> LossLedger:
+    """Return a ledger of what the types alone tell: of reading them, and of writing them."""
+    losses = LossLedger()
+    for each in opened:
+        ledger = losses.of(each.table.name if len(opened) > 1 else None)
+        for loss in (*each.losses, *choice.format.losses(each.table.schema, choice.options)):
+            ledger.add(loss)
+    return losses
+
+
+def _attempt(spec: ExportSpec, here: Surroundings, databases: Databases, rows: int) -> Preview:
+    with ExitStack() as stack:
         choice = registry.choose(spec, here.target.name)
         context = encoding.context_of(spec, choice, here)
-        opened = open_datasets(spec, here, Meter(), stack)
-        samples = [_sample(each, max(rows, SAMPLE_ROWS)) for each in opened]
-        losses = LossLedger()
-        for sample in samples:
-            ledger = losses.of(sample.table.name if len(samples) > 1 else None)
-            for loss in choice.format.losses(sample.table.schema, choice.options):
-                ledger.add(loss)
+        most = max(rows, SAMPLE_ROWS)
+        # one more tells whether there are more
+        opened = Opening(here, databases, Meter(), stack, most + 1).open(spec)
+        samples = [_sample(each, most) for each in opened]
+        losses = losses_of_types(opened, choice)
         tables = [replace(each.table, batches=iter(each.batches)) for each in samples]
         size = 0
         with closing(cast(Any, encoding.encode(tables, choice, context, losses))) as chunks:
@@ -122,8 +142,13 @@ def _sample(opened: Opened, most: int) -> _Sample:
             break
         if size <= 0:
             left = 0
-    total = sum(batch.num_rows for batch in batches) if whole else opened.table.total_rows
-    return _Sample(opened.table, tuple(batches), whole, total)
+    if whole and not opened.cut:
+        return _Sample(opened.table, tuple(batches), True, sum(b.num_rows for b in batches))
+    if opened.table.total_rows is not None or opened.rows_estimate is None:
+        return _Sample(opened.table, tuple(batches), False, opened.table.total_rows)
+    # an estimate may be older than the rows that were seen
+    estimate = max(opened.rows_estimate, sum(b.num_rows for b in batches) + 1)
+    return _Sample(opened.table, tuple(batches), False, estimate, estimated=True)
 
 
 def _scaled(loss: Loss, samples: Sequence[_Sample]) -> Loss:
@@ -172,7 +197,7 @@ def _shown(sample: _Sample, rows: int) -> dict[str, Any]:
         "columns": [{"name": f.name, "type": str(f.type)} for f in schema],
         "rows": [list(row) for row in zip(*columns, strict=True)],
         "total_rows": sample.total_rows,
-        "estimated": False,
+        "estimated": sample.estimated,
     }
 
 

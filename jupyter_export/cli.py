@@ -124,10 +124,22 @@ def _parser() -> _Parser:
     download.add_argument("id", metavar="ID")
     download.add_argument("to", nargs="?", default=".", help="file or folder (default: here)")
     add("formats", _formats, "list the formats")
+    add(
+        "connections",
+        _connections,
+        "list the databases that a document may name. Without --server they come from "
+        "jupyter_export_config.py in Jupyter's config folders and from JUPYTER_EXPORT_CONNECTIONS",
+    )
+    tables = add("tables", _tables, "list the tables of a connection")
+    tables.add_argument("name", metavar="NAME", help="the connection")
+    tables.add_argument("--schema", help="only tables of this schema")
+    tables.add_argument("--match", metavar="TEXT", help="only tables whose name holds this text")
     return parser
 
 
-COMMANDS = ("run", "preview", "jobs", "show", "cancel", "download", "formats")
+COMMANDS = (
+    "run", "preview", "jobs", "show", "cancel", "download", "formats", "connections", "tables",
+)  # fmt: skip
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -300,6 +312,26 @@ def _formats(asked: argparse.Namespace) -> int:
         print(f"{each['type']:<9}{', '.join(each['endings'])}")
         if options:
             print(f"{'':<9}options: {options}")
+    return DONE
+
+
+def _connections(asked: argparse.Namespace) -> int:
+    with _client(asked) as client:
+        found = client.connections()
+    if asked.json:
+        _print_json({"connections": list(found)})
+    else:
+        print(listing.connections_text(found))
+    return DONE
+
+
+def _tables(asked: argparse.Namespace) -> int:
+    with _client(asked) as client:
+        found = client.tables(asked.name, schema=asked.schema, q=asked.match)
+    if asked.json:
+        _print_json({"tables": list(found)})
+    else:
+        print(listing.tables_text(found))
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""A list of jobs as text and as HTML."""
+"""Lists as text: of jobs (as HTML, too), of connections, of tables."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def row(job: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return str(state["id"]), card.title(state), str(state["status"]), said, when
 
 
+LONGEST = 100
+"""Characters of a table's columns that are shown."""
 HEADS = ("id", "file", "status", "", "created (UTC)")
 
 
@@ -29,11 +31,46 @@ def table_text(jobs: Sequence[Mapping[str, Any]]) -> str:
     """Return one line for each job under a line of heads; a sentence when there are none."""
     if not jobs:
         return "There are no exports yet."
-    rows = [HEADS, *(row(job) for job in jobs)]
-    widths = [max(len(cells[i]) for cells in rows) for i in range(len(HEADS))]
+    return _aligned([HEADS, *(row(job) for job in jobs)])
+
+
+def connections_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line for each connection: its name, its dialect, what is allowed or missing."""
+    if not found:
+        return (
+            "There are no connections: define some by c.ExportApp.connections in "
+            "jupyter_export_config.py."
+        )
+    lines = [("name", "dialect", "")]
+    for each in found:
+        said = "read-only" if each["read_only"] else "may write"
+        if each["error"]:
+            said = str(each["error"]["message"])
+        elif each["kind"] == "files":
+            said = f"{said}, files"
+        lines.append((str(each["name"]), str(each["dialect"] or ""), said))
+    return _aligned(lines)
+
+
+def tables_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line for each table: its name, about how many rows it has, its columns."""
+    if not found:
+        return "There are no such tables."
+    lines = [("table", "rows", "columns")]
+    for each in found:
+        name = f"{each['schema']}.{each['name']}" if each["schema"] else str(each["name"])
+        rows = "" if each["rows"] is None else f"~{each['rows']:,}"
+        columns = ", ".join(f"{column['name']} {column['type']}" for column in each["columns"])
+        shown = columns if len(columns) <= LONGEST else f"{columns[: LONGEST - 1]}…"
+        lines.append((name if each["kind"] == "table" else f"{name} (view)", rows, shown))
+    return _aligned(lines)
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in rows
+        for cells in lines
     )
 
 

@@ -85,6 +85,14 @@ class LocalClient:
     def formats(self) -> tuple[dict[str, Any], ...]:
         return tuple(self._service.formats())
 
+    def connections(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self._service.connections(self._caller))
+
+    def tables(
+        self, name: str, *, schema: str | None = None, q: str | None = None
+    ) -> tuple[dict[str, Any], ...]:
+        return tuple(self._service.tables(name, self._caller, schema=schema, q=q)["tables"])
+
     def upload(
         self, reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None
     ) -> dict[str, Any]:
@@ -157,13 +165,21 @@ class LocalClient:
 
 
 def start_local(root: Path, state_dir: Path) -> LocalClient:
-    """Start a job service in this process. ``root`` is where relative paths begin."""
+    """Start a job service in this process. ``root`` is where relative paths begin.
+
+    It knows the connections that ``configured`` finds; raises ``InvalidRequest`` for wrong ones.
+    """
     import getpass
 
+    from ..jobs.connectable import parse
     from ..jobs.service import ExportService
     from ..jobs.settings import Settings
+    from .configured import connections
 
-    service = ExportService(Settings(root=root, state_dir=state_dir, confined=False))
+    settings = Settings(
+        root=root, state_dir=state_dir, confined=False, connections=parse(connections())
+    )
+    service = ExportService(settings)
     service.start()
     try:
         owner = getpass.getuser()

@@ -76,4 +76,18 @@ class ExportClient(Protocol):
 
     def formats(self) -> tuple[dict[str, Any], ...]: ...
 
+    def connections(self) -> tuple[dict[str, Any], ...]:
+        """Return the connections that a spec may name, by name: ``{"name", "dialect", "kind":
+        "database" | "files", "read_only", "statement_timeout", "error"}``; never a URL."""
+
+    def tables(
+        self, name: str, *, schema: str | None = None, q: str | None = None
+    ) -> tuple[dict[str, Any], ...]:
+        """Return the tables and views of a database: ``{"schema", "name", "kind": "table" |
+        "view", "columns": [{"name", "type"}], "rows"}``, rows estimated or None.
+
+        ``schema``: only its tables; ``q``: only those whose name holds it. Raises ``NotFound`` for
+        an unknown name, and ``TimedOut`` after 30 s.
+        """
+
     def close(self) -> None: ...

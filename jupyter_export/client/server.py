@@ -118,6 +118,19 @@ class ServerClient:
             self._formats = tuple(self._json("GET", "formats")["formats"])
         return self._formats
 
+    def connections(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self._json("GET", "connections")["connections"])
+
+    def tables(
+        self, name: str, *, schema: str | None = None, q: str | None = None
+    ) -> tuple[dict[str, Any], ...]:
+        if not name:
+            raise NotFound("An empty name is no connection's.")
+        asked = {"schema": schema, "q": q}
+        params = {key: value for key, value in asked.items() if value}
+        path = f"connections/{quote(name, safe='')}/tables"
+        return tuple(self._json("GET", path, params=params)["tables"])
+
     def upload(
         self, reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None
     ) -> dict[str, Any]:

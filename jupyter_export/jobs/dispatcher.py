@@ -38,7 +38,7 @@ from .running import (
 from .saving import FinalStates
 from .settings import Settings
 from .store import JobStore, StaleVersion
-from .workers import Message, WorkerPool, WorkerProcess
+from .workers import Making, Message, WorkerPool, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ class Dispatcher:
         self._pool = WorkerPool(
             settings.max_workers,
             lambda worker, message: self._inbox.put(("worker", worker, message)),
-            folder=settings.scratch,
-            run=run,
+            Making(settings.scratch, run, settings.dialects, settings.withheld),
         )
         self._previews = Previews(self._pool)
         self._thread = threading.Thread(target=self._loop, name="export dispatcher", daemon=True)
@@ -78,6 +77,9 @@ class Dispatcher:
 
     def start(self) -> None:
         self._thread.start()
+        if self._settings.dialects:
+            # Somebody who looks at a database waits for it: its drivers shall be there by then.
+            self._inbox.put(("time", None, None))
 
     def submit(self, job: Job) -> None:
         """Run ``job``, whose pending version is in the store, when its turn comes."""

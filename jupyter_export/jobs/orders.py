@@ -26,7 +26,14 @@ def order_for(job: Job, settings: Settings, *, busy: int, now: datetime) -> Mess
     """
     spec = parse(job.spec)
     here = _surroundings(
-        spec, settings, job.id, root=Path(job.root), target=Path(job.target), busy=busy, now=now
+        settings,
+        job.id,
+        names=connections.named(spec),
+        seconds=settings.job_timeout,
+        root=Path(job.root),
+        target=Path(job.target),
+        busy=busy,
+        now=now,
     )
     return {"run": {"job": job.id, "spec": _decided(spec, job.format), "here": here}}
 
@@ -36,6 +43,7 @@ def preview_order(
     spec: ExportSpec,
     settings: Settings,
     *,
+    seconds: int,
     file_name: str,
     format: str,
     rows: int,
@@ -43,27 +51,63 @@ def preview_order(
 ) -> Message:
     """Return the message that makes a worker preview ``spec``, of which nothing is written.
 
-    ``file_name`` is what the file would be called. Raises as ``order_for``.
+    ``file_name`` is what the file would be called; after ``seconds`` nobody waits for the answer.
+    Raises as ``order_for``.
     """
     root = settings.root.resolve()
     here = _surroundings(
-        spec, settings, preview_id, root=root, target=root / file_name, busy=0, now=now
+        settings,
+        preview_id,
+        names=connections.named(spec),
+        seconds=seconds,
+        root=root,
+        target=root / file_name,
+        now=now,
     )
     decided = _decided(spec, format)
     return {"preview": {"job": preview_id, "spec": decided, "here": here, "rows": rows}}
 
 
+def tables_order(
+    question_id: str,
+    name: str,
+    settings: Settings,
+    *,
+    seconds: int,
+    schema: str | None,
+    q: str | None,
+    now: datetime,
+) -> Message:
+    """Return the message that makes a worker list the tables of the connection ``name``.
+
+    After ``seconds`` nobody waits for the answer. Raises as ``order_for``.
+    """
+    root = settings.root.resolve()
+    here = _surroundings(
+        settings,
+        question_id,
+        names=[name],
+        seconds=seconds,
+        root=root,
+        target=root / "tables",
+        now=now,
+    )
+    asked = {"connection": name, "schema": schema, "q": q}
+    return {"tables": {"job": question_id, "here": here, **asked}}
+
+
 def _surroundings(
-    spec: ExportSpec,
     settings: Settings,
     job_id: str,
     *,
+    names: list[str],
+    seconds: int | None,
     root: Path,
     target: Path,
-    busy: int,
     now: datetime,
+    busy: int = 0,
 ) -> dict[str, Any]:
-    resolved = connections.resolve(spec, settings.connections, os.environ)
+    resolved = connections.resolve(names, settings.connections, os.environ, seconds)
     scratch = scratch_of(job_id, settings)
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     return here_to_json(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..errors import Forbidden
-from .model import Caller
+from .model import Caller, Job
 
 
 def caller_for(
@@ -39,3 +39,10 @@ def caller_for(
             hint="Sign in, or use an identity provider that names its users.",
         )
     return Caller(name, admin=name in admin_users)
+
+
+def author_of(job: Job, caller: Caller, admin_users: Container[str]) -> Caller:
+    """Return with whose rights a job is run once more: its owner's, whoever asks for it."""
+    if caller.name == job.created_by:
+        return caller
+    return Caller(job.created_by, admin=job.created_by in admin_users)

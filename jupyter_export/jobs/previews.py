@@ -1,12 +1,14 @@
-"""Previews: asked and answered while their caller waits, beside the queue of jobs.
+"""Previews, and lists of tables: answered while their caller waits, beside the queue of jobs.
 
-They run in workers as jobs do, so that no engine is loaded into the server, and take none of the
-places that jobs have. Everything but ``PendingPreview`` belongs to the dispatcher's thread.
+They run in workers as jobs do, so that no engine and no driver is loaded into the server, and take
+none of the places that jobs have. Everything but ``PendingPreview`` belongs to the dispatcher's
+thread.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -25,20 +27,31 @@ from .workers import Message, WorkerPool, WorkerProcess
 log = logging.getLogger(__name__)
 
 PREVIEWS_AT_ONCE = 2
+SLOW_SECONDS = 2.0
+"""One that runs for longer waits for a database, it seems: its place is given to the next."""
+MOST_AT_ONCE = 6
+"""Previews that run at most, slow ones included."""
+MOST_OF_ONE = 4
+"""Of these, those of one user: what hangs for him must not hang for the others."""
 PREVIEW_SECONDS = 30.0
 """Longest time from the question to its answer, waiting included."""
 MAX_WAITING = 32
 """Previews that may wait for a worker; more are refused."""
+MAX_WAITING_OF_ONE = 8
+"""Of these, those of one user."""
 MAX_ROWS = 1000
 DEFAULT_ROWS = 20
 
 
 @dataclass(eq=False)
 class PendingPreview:
-    """A preview that was asked for. ``future`` gets its JSON form, or an ``ExportError``."""
+    """A preview (or a list of tables) that was asked for. ``future`` gets its JSON form, or an
+    ``ExportError``."""
 
     id: str
-    order: Message
+    owner: str
+    order: Message = field(repr=False)
+    """May hold the password of a database."""
     scratch: Path
     stop: Callable[[str], None]
     """Called with the id, from any thread: nobody waits for the answer any more."""
@@ -46,6 +59,8 @@ class PendingPreview:
     deadline: float = field(default_factory=lambda: time.monotonic() + PREVIEW_SECONDS)
     begun: bool = False
     worker: WorkerProcess | None = None
+    slow_at: float = math.inf
+    """When it gives up its place, once it has begun."""
     other_workers: int = 2
     """How many more workers may be tried as long as none has begun."""
     kill_at: float | None = None
@@ -68,7 +83,8 @@ class PendingPreview:
 
 
 class Previews:
-    """Hands previews to workers of ``pool``, at most ``PREVIEWS_AT_ONCE`` at a time."""
+    """Hands previews to workers of ``pool``, at most ``PREVIEWS_AT_ONCE`` at a time that are not
+    slow."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
@@ -76,8 +92,15 @@ class Previews:
         self._running: dict[str, PendingPreview] = {}
 
     def submit(self, asked: PendingPreview) -> None:
+        others = [each for each in self._waiting.values() if each.owner == asked.owner]
         self._waiting[asked.id] = asked
-        if len(self._waiting) + len(self._running) > MAX_WAITING + PREVIEWS_AT_ONCE:
+        room = self._room()
+        if len(others) >= MAX_WAITING_OF_ONE + min(room, MOST_OF_ONE):
+            full = QueueFull(
+                "Too many previews of yours wait already.", hint="Try again in a moment."
+            )
+            self._end(asked, full)
+        elif len(self._waiting) > MAX_WAITING + room:
             full = QueueFull("Too many previews wait already.", hint="Try again in a moment.")
             self._end(asked, full)
 
@@ -85,13 +108,19 @@ class Previews:
     def next_due(self) -> list[float]:
         """Times of the monotonic clock at which ``look_at_clock`` has something to do."""
         due = [asked.deadline for asked in self._waiting.values()]
+        now = time.monotonic()
         for asked in self._running.values():
             due.append(asked.deadline if asked.kill_at is None else asked.kill_at)
+            if self._waiting and asked.slow_at > now:
+                due.append(asked.slow_at)
         return due
 
     def hand_out(self) -> None:
-        while self._waiting and len(self._running) < PREVIEWS_AT_ONCE:
-            _, asked = self._waiting.popitem(last=False)
+        while self._room():
+            asked = next(filter(self._may_run, self._waiting.values()), None)
+            if asked is None:
+                return
+            del self._waiting[asked.id]
             try:
                 self._hand_over(asked)
             except OSError as error:
@@ -99,11 +128,21 @@ class Previews:
                 reason = os.strerror(error.errno) if error.errno else type(error).__name__
                 self._end(asked, WorkerCrashed(f"No worker process could be started: {reason}."))
 
+    def _room(self) -> int:
+        """Return how many more may run now."""
+        now = time.monotonic()
+        quick = sum(asked.slow_at > now for asked in self._running.values())
+        return max(min(PREVIEWS_AT_ONCE - quick, MOST_AT_ONCE - len(self._running)), 0)
+
+    def _may_run(self, asked: PendingPreview) -> bool:
+        same = sum(other.owner == asked.owner for other in self._running.values())
+        return same < MOST_OF_ONE
+
     def look_at_clock(self) -> None:
         now = time.monotonic()
         for asked in [*self._waiting.values(), *self._running.values()]:
             if asked.kill_at is None and now >= asked.deadline:
-                asked.answer(timed_out())
+                asked.answer(timed_out(asked))
                 self._tell_to_stop(asked)
             elif asked.kill_at is not None and now >= asked.kill_at and asked.worker is not None:
                 asked.kill_at = now + CANCEL_GRACE
@@ -127,9 +166,10 @@ class Previews:
             return True
         elif "begun" in message:
             asked.begun = True
+            asked.slow_at = time.monotonic() + SLOW_SECONDS
         else:
-            found = message.get("preview")
-            self._end(asked, found if found else ExportError.from_json(message["error"]))
+            error = message.get("error")
+            self._end(asked, ExportError.from_json(error) if error else message["answer"])
             self._pool.give_back(worker, message.get("memory"))
         return True
 
@@ -143,6 +183,7 @@ class Previews:
         worker.job = asked.id
         worker.previewing = True
         asked.worker = worker
+        asked.slow_at = math.inf
         self._running[asked.id] = asked
         worker.send(asked.order)
 
@@ -171,7 +212,17 @@ class Previews:
         asked.answer(found)
 
 
-def timed_out() -> TimedOut:
+def last_second() -> int:
+    """Return the seconds after which nobody waits any more for what is asked now, rounded up."""
+    return math.ceil(PREVIEW_SECONDS) + 1
+
+
+def timed_out(asked: PendingPreview) -> TimedOut:
+    if "tables" in asked.order:
+        return TimedOut(
+            f"The database did not list its tables within {PREVIEW_SECONDS:.0f} seconds.",
+            hint="It may be busy or out of reach; try again.",
+        )
     return TimedOut(
         f"The preview took longer than {PREVIEW_SECONDS:.0f} seconds and was stopped.",
         hint="Its source is slow: narrow the query, or run the export without a preview.",

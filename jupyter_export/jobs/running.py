@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import ExportError
 from .model import Job
@@ -24,8 +24,9 @@ class Running:
     stored: int
     """The version that the store holds."""
     worker: WorkerProcess
-    order: Message
-    """What the worker was sent; another one gets it when the first was dead already."""
+    order: Message = field(repr=False)
+    """What the worker was sent; another one gets it when the first was dead already. It may hold
+    the password of a database."""
     checked_at: float
     begun: bool = False
     other_workers: int = 2

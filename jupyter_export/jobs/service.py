@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import builtins
+import os
 import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent import futures
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from .. import registry
-from ..errors import (
-    InvalidRequest,
-    NotFound,
-    NotReady,
-    QueueFull,
-    ShuttingDown,
-)
+from ..errors import InvalidRequest, NotFound, NotReady, ShuttingDown
 from ..spec import ExportSpec
-from . import uploads
+from . import connections, uploads
 from .board import Board
 from .dispatcher import Dispatcher
 from .downloads import Download, ready
-from .files import make_folders, remove_empty, remove_finished, scratch_of
+from .files import make_folders, remove_empty, remove_finished
 from .housekeeping import Housekeeping, instances_folder
 from .instances import Instance
 from .model import Caller, Job, JobPage
+from .ownership import author_of
 from .previews import DEFAULT_ROWS, PendingPreview
+from .questions import Questions, answer_to
 from .settings import Settings
 from .store import JobQuery, JobStore, StaleVersion
 from .store_sqlalchemy import SqlAlchemyStore
-from .submission import check, choose_target, first_attempt, next_attempt, order_preview
+from .submission import check, check_queue, choose_target, first_attempt, next_attempt
 from .uploads import UploadWriter
 from .worker import DEFAULT_RUN
 
@@ -82,13 +78,22 @@ class ExportService:
         self._dispatcher = Dispatcher(settings, self._store, self._board, now=now, run=run)
         self._housekeeping = Housekeeping(settings, self._store, now=now, show=self._board.show)
         self._submitting = threading.Lock()
+        self._questions = Questions(
+            settings,
+            self._store,
+            self._dispatcher,
+            now=now,
+            new_id=new_id,
+            submitting=self._submitting,
+            check_open=self._check_open,
+        )
         self._started = False
         self._stopped = False
 
     # -------------------------------------------------------------- life
 
     def start(self) -> None:
-        """Open the store, end the jobs of dead services, begin to warm a worker. Once.
+        """Open the store, end the jobs of dead services, warm a worker for databases. Once.
 
         Raises ``StoreTooNew`` for a store of a newer version, ``ServerUnavailable`` when it cannot
         be opened, ``InvalidSpec`` when ``state_dir`` cannot be made.
@@ -130,7 +135,7 @@ class ExportService:
         job_id, now = self._new_id(), self._now()
         with self._submitting:
             self._check_open()
-            self._check_queue(caller.name)
+            check_queue(caller.name, self.settings, self._store)
             target = choose_target(checked, self.settings, self._store, job_id=job_id, moment=now)
             job = first_attempt(
                 checked,
@@ -156,30 +161,13 @@ class ExportService:
         Raises what ``submit`` raises of a spec, what its run would raise, and ``TimedOut`` after
         30 seconds.
         """
-        asked = self.begin_preview(document, caller, rows)
-        try:
-            # With a timeout, so that Ctrl-C is felt on every platform.
-            while not futures.wait([asked.future], timeout=0.5).done:
-                pass
-        finally:
-            asked.cancel()
-        return asked.future.result()
+        return answer_to(self.begin_preview(document, caller, rows))
 
     def begin_preview(
         self, document: Any, caller: Caller, rows: int = DEFAULT_ROWS
     ) -> PendingPreview:
-        """Check a spec as ``submit`` does and have it previewed; ``future`` gets the answer, and
-        ``cancel`` ends it when nobody waits any more."""
-        self._check_open()
-        checked = check(document, self.settings, self._store, caller)
-        preview_id, now = f"preview-{self._new_id()}", self._now()
-        order = order_preview(checked, self.settings, preview_id=preview_id, rows=rows, moment=now)
-        scratch = scratch_of(preview_id, self.settings)
-        asked = PendingPreview(preview_id, order, scratch, self._dispatcher.cancel_preview)
-        with self._submitting:
-            self._check_open()
-            self._dispatcher.preview(asked)
-        return asked
+        """Ask for a preview; ``future`` gets the answer, ``cancel`` ends it when nobody waits."""
+        return self._questions.preview(document, caller, rows)
 
     def wait(self, job_id: str, caller: Caller, timeout: float | None = None) -> Job:
         """Return the job when it is final, or as it is after ``timeout`` seconds."""
@@ -264,10 +252,11 @@ class ExportService:
         # Another kernel's job keeps that kernel's folder; a server's is under its root, always.
         root = self.settings.root.resolve() if self.settings.confined else Path(job.root)
         settings = replace(self.settings, root=root)
-        checked = check(job.spec, settings, self._store, Caller(job.created_by))
+        author = author_of(job, caller, self.settings.admin_users)
+        checked = check(job.spec, settings, self._store, author)
         with self._submitting:
             self._check_open()
-            self._check_queue(job.created_by)
+            check_queue(job.created_by, self.settings, self._store)
             target = choose_target(
                 checked, settings, self._store, job_id=job.id, moment=self._now()
             )
@@ -341,20 +330,38 @@ class ExportService:
         """Return the JSON Schema of the spec."""
         return ExportSpec.model_json_schema(by_alias=True)
 
+    def connections(self, caller: Caller) -> builtins.list[dict[str, Any]]:
+        """Return the connections that ``caller`` may use, by name: ``{"name", "dialect", "kind":
+        "database" | "files", "read_only", "statement_timeout", "error"}``, and no URL.
+
+        ``error`` says what is missing in the environment; dialect and kind are None then.
+        """
+        mine = connections.visible(self.settings.connections, caller)
+        return [each.to_json(os.environ) for each in mine.values()]
+
+    def tables(
+        self, name: str, caller: Caller, *, schema: str | None = None, q: str | None = None
+    ) -> dict[str, Any]:
+        """Return ``{"tables": […]}``: ``seams.Database.tables`` of a connection, only those of
+        ``schema``, and those whose name holds ``q``.
+
+        Raises ``NotFound`` (a connection that ``caller`` may not use), ``InvalidRequest`` (a place
+        with files), what opening the database raises, and ``TimedOut`` after 30 seconds.
+        """
+        return answer_to(self.begin_tables(name, caller, schema=schema, q=q))
+
+    def begin_tables(
+        self, name: str, caller: Caller, *, schema: str | None = None, q: str | None = None
+    ) -> PendingPreview:
+        """Ask for tables, as ``begin_preview`` asks for rows."""
+        return self._questions.tables(name, caller, schema, q)
+
     # -------------------------------------------------------------- inner
 
     def _check_open(self) -> None:
         if self._stopped or not self._started:
             raise ShuttingDown(
                 "The export service is shutting down.", hint="Try again in a minute."
-            )
-
-    def _check_queue(self, owner: str) -> None:
-        most = self.settings.max_pending_per_user
-        if self._store.count_pending(owner) >= most:
-            raise QueueFull(
-                f"{most:,} exports of yours wait already.",
-                hint="Wait until some of them are finished, or cancel some.",
             )
 
     def _enqueue(self, job: Job) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InvalidSpec
 from ..spec import seconds
+from .connectable import Connections, parse
+
+CONFIG_FILE = "jupyter_export_config"
+"""Name, without .py or .json, of the file in Jupyter's config folders that holds our settings."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class Settings:
     confined: bool = True
     """True: a path outside ``root`` is refused. A kernel's own service is not confined."""
     output_dir: str = "exports"
-    db_url: str | None = None
-    connections: Mapping[str, str] = field(default_factory=dict)
-    """Name -> SQLAlchemy URL, or ``env:VARIABLE`` that holds one."""
+    db_url: str | None = field(default=None, repr=False)
+    connections: Connections = field(default_factory=dict)
+    """What the setting says, by name; whatever ``connectable.parse`` takes may be given."""
     max_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_limit_per_job: int = 512 * 1000**2
     """Bytes."""
@@ -35,9 +38,12 @@ class Settings:
     max_pending_per_user: int = 100
     retention: str = "24h"
     admin_users: frozenset[str] = frozenset()
+    secret_variables: frozenset[str] = frozenset()
+    """Environment variables that hold secrets, beside those that ``connections`` name."""
 
     def __post_init__(self) -> None:
         seconds(self.retention)
+        object.__setattr__(self, "connections", parse(self.connections))
         smallest = {"max_workers": 1, "memory_limit_per_job": 64 * 1000**2}
         counts = ("job_timeout", "max_rows", "max_bytes", "max_pending_per_user")
         for name, least in {**smallest, **dict.fromkeys(counts, 1)}.items():
@@ -48,6 +54,19 @@ class Settings:
     @property
     def retention_seconds(self) -> int:
         return seconds(self.retention)
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """The dialects of the databases among ``connections``, as far as they are known now."""
+        described = (each.to_json(os.environ) for each in self.connections.values())
+        known = {each["dialect"] for each in described if each["kind"] == "database"}
+        return tuple(sorted(known))
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """The environment variables that no worker process gets."""
+        named = (each.variables for each in self.connections.values())
+        return self.secret_variables.union(*named)
 
     @property
     def uploads(self) -> Path:

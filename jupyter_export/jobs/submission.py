@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .. import registry
-from ..errors import InvalidRequest, InvalidSpec, NotFound, OutputExists
+from ..errors import InvalidRequest, InvalidSpec, NotFound, OutputExists, QueueFull
 from ..progress import Progress
 from ..spec import ExportSpec, FileSource, parse
 from . import connections
@@ -16,7 +17,7 @@ from .files import remove_empty
 from .model import Caller, Job
 from .naming import Target, inside, place
 from .orders import preview_order
-from .previews import MAX_ROWS
+from .previews import MAX_ROWS, last_second
 from .settings import Settings
 from .store import JobStore
 from .uploads import ENDING, ids_in
@@ -36,17 +37,17 @@ class Checked:
 def check(document: Any, settings: Settings, store: JobStore, caller: Caller) -> Checked:
     """Parse and check everything but the target.
 
-    Raises ``InvalidSpec``, ``Forbidden`` (a source outside the root) and ``NotFound`` (an upload
-    that is gone, or is somebody else's).
+    Raises ``InvalidSpec`` (also for a connection that ``caller`` may not use), ``Forbidden`` (a
+    source outside the root) and ``NotFound`` (an upload that is gone, or is somebody else's).
     """
     spec = parse(document)
     if "\0" in spec.name:
         raise InvalidSpec("The name holds a NUL character.", hint="Leave it out.", field="name")
     name = Path(spec.output.path).name if spec.output.path is not None else None
     choice = registry.choose(spec, name)
-    connections.check(spec, settings.connections)
+    connections.check(spec, settings.connections, caller, os.environ)
     for index, dataset in enumerate(spec.datasets):
-        if isinstance(dataset.source, FileSource):
+        if isinstance(dataset.source, FileSource) and dataset.source.connection is None:
             inside(dataset.source.path, settings, field=f"datasets[{index}].source.path")
     plain = spec.to_json()
     uploads = tuple(ids_in(plain))
@@ -57,6 +58,16 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
         if not (settings.uploads / f"{upload_id}{ENDING}").is_file():
             raise _no_upload(upload_id)
     return Checked(spec, plain, choice, uploads)
+
+
+def check_queue(owner: str, settings: Settings, store: JobStore) -> None:
+    """Raise ``QueueFull`` when as many jobs of ``owner`` wait as may."""
+    most = settings.max_pending_per_user
+    if store.count_pending(owner) >= most:
+        raise QueueFull(
+            f"{most:,} exports of yours wait already.",
+            hint="Wait until some of them are finished, or cancel some.",
+        )
 
 
 def choose_target(
@@ -163,6 +174,7 @@ def order_preview(
         preview_id,
         checked.spec,
         settings,
+        seconds=last_second(),
         file_name=Path(path).name if path else f"preview{checked.choice.ending}",
         format=checked.choice.format.type,
         rows=rows,

@@ -1,9 +1,10 @@
 """The program of a worker process: one job at a time, JSON lines in and out.
 
 In: ``{"run": {"job", "spec", "here"}}``, ``{"preview": {"job", "spec", "here", "rows"}}``,
-``{"cancel": job}``. Out: ``{"ready": pid}``, then for each job ``{"job", "begun"}``,
-``{"job", "progress"}``…, and one ``{"job", "result", "memory"}``, ``{"job", "preview", "memory"}``
-or ``{"job", "error", "memory"}``.
+``{"tables": {"job", "here", "connection", "schema", "q"}}``, ``{"cancel": job}``. Out:
+``{"ready": pid}``, then for each job ``{"job", "begun"}``, ``{"job", "progress"}``…, and one
+``{"job", "result", "memory"}``, ``{"job", "answer", "memory"}`` (of a preview, of tables) or
+``{"job", "error", "memory"}``.
 The process ends when its input ends, so that no worker outlives a parent that was killed.
 """
 
@@ -19,20 +20,33 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .. import registry
 from ..errors import Cancelled, ExportError, InternalError, OutOfMemory
 from ..progress import Progress, Result
 from ..registry import Surroundings
 from ..spec import ExportSpec, parse
+from .redaction import Redactor
 
 Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
 DEFAULT_RUN = "jupyter_export.pipeline:run"
 PREVIEW = "jupyter_export.pipeline:preview"
+TABLES = "jupyter_export.jobs.catalog:tables"
+ORDERS = ("run", "preview", "tables")
+SLOW_IMPORTS = {
+    "postgresql": (
+        "jupyter_export.sources.postgres.database",
+        "jupyter_export.sources.postgres.adbc",
+    ),
+    "duckdb": ("jupyter_export.sources.duckdb",),
+}
+"""Dialect -> modules that import its drivers, for the first preview to find them there."""
 WATCH_SECONDS = 0.1
 HEADROOM = 300 * 1000**2
 """Bytes that the interpreter and the libraries may hold beside twice the engine's limit."""
@@ -87,8 +101,9 @@ class Channel:
 class Worker:
     """Runs the jobs that its input names, one after the other, in the main thread."""
 
-    def __init__(self, incoming: Any, channel: Channel) -> None:
+    def __init__(self, incoming: Any, channel: Channel, redactor: Redactor) -> None:
         self._incoming = incoming
+        self._redactor = redactor
         self._channel = channel
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._cancelled: dict[str, threading.Event] = {}
@@ -111,7 +126,7 @@ class Worker:
     def _read(self) -> None:
         for line in self._incoming:
             message = json.loads(line)
-            order = message.get("run") or message.get("preview")
+            order = next((message[kind] for kind in ORDERS if kind in message), None)
             if order is not None:
                 # The event is there before the job starts: a cancel may come right behind it.
                 self._cancelled[order["job"]] = threading.Event()
@@ -122,6 +137,7 @@ class Worker:
 
     def _one(self, run: Run, order: dict[str, Any]) -> None:
         job = order["job"]
+        self._redactor.keep(order["here"]["connections"])
         here = here_from_json(order["here"], self._cancelled[job])
         self._current = (job, hard_limit(here.memory_limit))
         self._channel.send({"job": job, "begun": True})
@@ -129,15 +145,18 @@ class Worker:
         try:
             if here.cancelled.is_set():
                 raise Cancelled("The export was cancelled.")
-            spec = parse(order["spec"])
-            if "rows" in order:
-                found = load(PREVIEW)(spec, here, order["rows"])
-                answer = {"job": job, "preview": found.to_json()}
+            if "connection" in order:
+                found = load(TABLES)(order["connection"], here, order["schema"], order["q"])
+                answer = {"job": job, "answer": found}
+            elif "rows" in order:
+                preview = load(PREVIEW)(parse(order["spec"]), here, order["rows"])
+                answer = {"job": job, "answer": preview.to_json()}
             else:
-                answer = {"job": job, "result": self._through(run(spec, here), job).to_json()}
+                result = self._through(run(parse(order["spec"]), here), job)
+                answer = {"job": job, "result": result.to_json()}
         except ExportError as error:
             log.debug("job %s failed", job, exc_info=True)
-            answer = {"job": job, "error": error.to_json()}
+            answer = {"job": job, "error": self._told(error)}
         except MemoryError:
             log.exception("job %s ran out of memory", job)
             answer = {"job": job, "error": out_of_memory().to_json(), "broken": True}
@@ -152,6 +171,14 @@ class Worker:
             self._current = None
             self._cancelled.pop(job, None)
         self._channel.send({**answer, "memory": anonymous_memory()})
+
+    def _told(self, error: ExportError) -> dict[str, Any]:
+        """Return the error as JSON; a source that forgot to leave out a password is no way out."""
+        hide = self._redactor.hide
+        return {
+            name: text if text is None or name == "code" else hide(text)
+            for name, text in error.to_json().items()
+        }
 
     def _through(self, values: Iterator[Progress | Result], job: str) -> Result:
         """Tell of each step of a run; return its result."""
@@ -249,15 +276,30 @@ def warm_up(run: Run) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def warm_drivers(dialects: Iterable[str], worker: Worker) -> None:
+    """Import what connections to ``dialects`` need, until a job comes.
+
+    What is not installed says so when it is used.
+    """
+    for dialect in dialects:
+        other = registry.ANY_DATABASE.partition(":")[0]
+        for module in SLOW_IMPORTS.get(dialect, (other,)):
+            if worker.idle:
+                with suppress(ImportError):
+                    import_module(module)
+
+
 def warm_folder(folder: Path, pid: int) -> Path:
     """Return where a worker warms up; its parent removes what one that was killed has left."""
     return folder / f"warm-{pid}"
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the input ends; ``--run module:function`` names what runs a job."""
+    """Serve until the input ends; ``--run module:function`` names what runs a job, ``--warm`` the
+    dialects of databases whose drivers it will need."""
     parser = argparse.ArgumentParser(prog="jupyter_export.jobs.worker")
     parser.add_argument("--run", default=DEFAULT_RUN)
+    parser.add_argument("--warm", nargs="*", default=[])
     options = parser.parse_args(arguments)
     # Interrupts of a terminal or a kernel reach the parent, who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -267,14 +309,19 @@ def main(arguments: list[str]) -> None:
     os.dup2(devnull, 0)
     os.close(devnull)
     # Other libraries' debug lines may hold data and passwords.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    redactor = Redactor("%(name)s: %(message)s")
+    handler.setFormatter(redactor)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.captureWarnings(True)
     log.setLevel(logging.DEBUG)
-    worker = Worker(incoming, channel)
+    worker = Worker(incoming, channel, redactor)
     worker.listen()
     run: Run = load(options.run)
     try:
         if worker.idle:
             warm_up(run)
+            warm_drivers(options.warm, worker)
     except Exception:
         log.exception("warming up failed")
     channel.send({"ready": os.getpid()})

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -58,9 +59,30 @@ Message: TypeAlias = dict[str, Any]
 OnMessage: TypeAlias = "Callable[[WorkerProcess, Message], None]"
 
 
-def environment(source: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a worker gets: all but those that open the server."""
-    return {name: value for name, value in source.items() if not name.startswith(SECRETS)}
+def environment(
+    source: Mapping[str, str], withheld: Collection[str] = frozenset()
+) -> dict[str, str]:
+    """Return the variables that a worker gets: all but those that open the server, and those
+    that hold a secret of the settings (``withheld``)."""
+    return {
+        name: value
+        for name, value in source.items()
+        if not name.startswith(SECRETS) and name not in withheld
+    }
+
+
+@dataclass(frozen=True)
+class Making:
+    """How workers of a pool are made."""
+
+    folder: Path
+    """Where they work."""
+    run: str = DEFAULT_RUN
+    """What runs a job: ``module:function``."""
+    warm: tuple[str, ...] = ()
+    """Dialects of databases whose drivers they should have at hand."""
+    withheld: frozenset[str] = frozenset()
+    """Environment variables that they do not get."""
 
 
 class WorkerProcess:
@@ -70,7 +92,7 @@ class WorkerProcess:
     end with ``{"exited": return code}``, after which the process is reaped.
     """
 
-    def __init__(self, on_message: OnMessage, *, folder: Path, run: str = DEFAULT_RUN) -> None:
+    def __init__(self, on_message: OnMessage, making: Making) -> None:
         self.job: str | None = None
         """The job or preview that it runs."""
         self.previewing = False
@@ -79,16 +101,16 @@ class WorkerProcess:
         self.broken = False
         self.idle_since = time.monotonic()
         self._on_message = on_message
-        self._folder = folder
+        self._folder = making.folder
         package = Path(jupyter_export.__file__)
         command = [sys.executable, "-c", BOOTSTRAP, str(package), str(package.parent)]
         self._process = subprocess.Popen(
-            [*command, "--run", run],
+            [*command, "--run", making.run, "--warm", *making.warm],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=folder,
-            env=environment(os.environ),
+            cwd=making.folder,
+            env=environment(os.environ, making.withheld),
             **_detached(),
         )
         self._threads = [
@@ -170,13 +192,10 @@ class WorkerPool:
     Used by one thread, the dispatcher's.
     """
 
-    def __init__(
-        self, size: int, on_message: OnMessage, *, folder: Path, run: str = DEFAULT_RUN
-    ) -> None:
+    def __init__(self, size: int, on_message: OnMessage, making: Making) -> None:
         self.size = size
         self._on_message = on_message
-        self._folder = folder
-        self._run = run
+        self._making = making
         self._workers: list[WorkerProcess] = []
         self._leaving: list[WorkerProcess] = []
         self._start_failed = False
@@ -251,7 +270,7 @@ class WorkerPool:
         return [worker for worker in self._workers if worker.job is None]
 
     def _start(self) -> WorkerProcess:
-        worker = WorkerProcess(self._on_message, folder=self._folder, run=self._run)
+        worker = WorkerProcess(self._on_message, self._making)
         self._workers.append(worker)
         self._start_failed = False
         return worker

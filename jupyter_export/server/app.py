@@ -9,15 +9,16 @@ from typing import Any, NoReturn
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.fileio import FileManagerMixin
-from traitlets import Dict, Int, List, TraitError, Unicode, Union, default
+from traitlets import Int, List, TraitError, Unicode, Union, default
 
 from ..errors import ExportError
-from ..jobs.settings import Settings
+from ..jobs.settings import CONFIG_FILE, Settings
 from .configuration import default_state_dir, settings_from
 from .events import SCHEMA_FILE
 from .host import ServiceHost
 from .kernel_tokens import KernelIdentity, KernelTokens, equip_kernels
 from .routes import url_patterns
+from .secret_traits import SecretDict, SecretUnicode
 
 
 class ExportApp(ExtensionApp):
@@ -38,16 +39,22 @@ class ExportApp(ExtensionApp):
         largest frame that is exported. Default: the state folder of the user.""",
     ).tag(config=True)
 
-    db_url = Unicode(
+    db_url = SecretUnicode(
         None,
         allow_none=True,
         help="""SQLAlchemy URL of the job store, or “env:VARIABLE” that holds one.
         Default: SQLite in the state folder. Several servers share a PostgreSQL.""",
     ).tag(config=True)
 
-    connections = Dict(
-        help="""Databases that a spec may name: {name: SQLAlchemy URL or “env:VARIABLE”}.
-        Nobody can read the URLs back.""",
+    connections = SecretDict(
+        help="""Databases, and places with files, that a spec may name. {name: URL}: an SQLAlchemy
+        URL, an fsspec URL, or “env:VARIABLE” that holds one. Or {name: {“url”: URL, “users”: names
+        of those who may use it (unset: everybody), “read_only”: True (the default: the database
+        refuses to write), “statement_timeout”: “10m” or seconds (unset: job_timeout), “options”:
+        what the driver or file system is opened with, “env:VARIABLE” where it is secret}}.
+        Nobody can read the URLs back through this extension; Jupyter's own debug log shows what
+        stands in its settings, and of “env:VARIABLE” only the name. What jupyter_export_config.py
+        defines holds for kernels and “jupyter export” without a server, too.""",
     ).tag(config=True)
 
     max_workers = Int(
@@ -100,6 +107,9 @@ class ExportApp(ExtensionApp):
 
     host: ServiceHost | None = None
     """The job service of this server, once the extension is loaded."""
+
+    def _config_file_name_default(self) -> str:
+        return CONFIG_FILE
 
     @default("state_dir")
     def _default_state_dir(self) -> str:

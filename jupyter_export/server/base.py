@@ -41,7 +41,11 @@ STOCK_PROVIDERS: tuple[type[IdentityProvider], ...] = (
 STATUS: dict[type[ExportError], int] = {
     errors.InvalidRequest: 400,
     errors.SourceFailed: 400,
+    errors.ConnectionFailed: 503,
+    errors.ConnectionLost: 503,
     errors.QueryFailed: 400,
+    errors.StatementTimeout: 504,
+    errors.QueryCancelled: 503,
     errors.LossRefused: 400,
     errors.MissingDependency: 400,
     errors.Forbidden: 403,

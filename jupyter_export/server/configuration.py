@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from ..errors import InvalidRequest, InvalidSpec
+from ..jobs.connectable import FROM_ENVIRONMENT, parse
 from ..jobs.settings import Settings
 from ..spec import seconds
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
 def default_state_dir() -> Path:
@@ -50,7 +50,8 @@ def settings_from(app: ExportApp, *, root: Path) -> Settings:
         confined=True,
         output_dir=output_dir,
         db_url=_db_url(app.db_url),
-        connections=_connections(app.connections),
+        connections=parse(app.connections),
+        secret_variables=frozenset(_variable(app.db_url)),
         max_workers=app.max_workers,
         memory_limit_per_job=memory,
         job_timeout=_timeout(app.job_timeout),
@@ -97,8 +98,7 @@ def _db_url(value: str | None) -> str | None:
     """Return the URL, looked up where it is ``env:VARIABLE``; messages never show it."""
     if not value:
         return None
-    if value.startswith("env:"):
-        variable = value.removeprefix("env:")
+    for variable in _variable(value):
         value = os.environ.get(variable, "")
         if not value:
             raise InvalidRequest(
@@ -112,20 +112,10 @@ def _db_url(value: str | None) -> str | None:
     return value
 
 
-def _connections(named: Mapping[Any, object]) -> dict[str, str]:
-    """Check names and kinds only; a database that is away must not stop the server."""
-    for name, url in named.items():
-        if not isinstance(name, str) or not _CONNECTION.fullmatch(name):
-            raise InvalidRequest(
-                f"“{name}” is not a name for a connection of ExportApp.connections.",
-                hint="Use letters, digits, “_”, “.” and “-”.",
-            )
-        if not isinstance(url, str) or not (url.startswith("env:") or "://" in url):
-            raise InvalidRequest(
-                f"The connection “{name}” of ExportApp.connections has no database URL.",
-                hint="Write a SQLAlchemy URL, or “env:VARIABLE” that holds one.",
-            )
-    return {str(name): str(url) for name, url in named.items()}
+def _variable(db_url: str | None) -> Iterator[str]:
+    """Yield the environment variable that the URL of the job store stands in, if it does."""
+    if db_url and db_url.startswith(FROM_ENVIRONMENT):
+        yield db_url.removeprefix(FROM_ENVIRONMENT)
 
 
 def _wrong(name: str, value: object, hint: str) -> InvalidRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,39 @@ OPERATIONS: tuple[Operation, ...] = (
         "getOpenApi",
         "This document.",
         {200: ("An OpenAPI 3.1 document.", _JSON, {"type": "object"})},
+    ),
+    Operation(
+        "get",
+        "connections",
+        "listConnections",
+        "The databases, and places with files, that you may name in a spec; never a URL.",
+        {
+            200: (
+                "The connections, by name.",
+                _JSON,
+                json_object(
+                    "connections", {"connections": {"type": "array", "items": ref("Connection")}}
+                ),
+            )
+        },
+    ),
+    Operation(
+        "get",
+        "connections/{name}/tables",
+        "listTables",
+        "The tables and views of a database that can be read, with their columns.",
+        {
+            200: (
+                "The tables, by schema and name.",
+                _JSON,
+                json_object("tables", {"tables": {"type": "array", "items": ref("Table")}}),
+            )
+        },
+        (400, 404, 429, 503, 504),
+        (
+            _query("schema", "Only tables of this schema.", type="string"),
+            _query("q", "Only tables whose name holds this text.", type="string"),
+        ),
     ),
     Operation(
         "post",
@@ -216,13 +250,13 @@ _ERRORS = {
     410: "The file has been removed or changed.",
     413: "The body is too long.",
     416: "The range is outside the file.",
-    429: "Too many jobs are waiting; “Retry-After” says when to come back.",
-    503: "The server is shutting down, or exports are not available.",
+    429: "Too many jobs or previews are waiting; “Retry-After” says when to come back.",
+    503: "The server is shutting down, exports are not available, or a database is not.",
     504: "The source did not answer in time.",
     507: "The disk is full, or cannot be written to.",
 }
 
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 def document(base_url: str) -> Schema:
@@ -236,8 +270,9 @@ def _fixed() -> Schema:
     for operation in OPERATIONS:
         paths.setdefault(f"/{operation.path}", {})[operation.method] = _described(operation)
     for path, methods in paths.items():
-        if "{id}" in path:
-            methods["parameters"] = [_ID]
+        named = _IN_PATH.findall(path)
+        if named:
+            methods["parameters"] = [_place(name) for name in named]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -266,6 +301,10 @@ _SECURITY = {
     },
     "xsrf": {"type": "apiKey", "in": "header", "name": "X-XSRFToken"},
 }
+
+
+def _place(name: str) -> Schema:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _described(operation: Operation) -> Schema:

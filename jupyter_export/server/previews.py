@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from tornado import web
 
 from ..errors import InvalidRequest, did_you_mean
 from .access import authorized
+from .asking import AskingHandler
 from .base import JsonBody
 
 if TYPE_CHECKING:
@@ -22,31 +22,16 @@ DEFAULT_ROWS = 20
 
 
 @web.stream_request_body
-class PreviewHandler(JsonBody):
-    """Reads the spec's data as a job would, and writes nothing.
-
-    No thread waits for the answer; a client that goes away ends the work.
-    """
+class PreviewHandler(AskingHandler, JsonBody):
+    """Reads the spec's data as a job would, and writes nothing."""
 
     auth_resource = "jupyter_export:jobs"
-    _asked: PendingPreview | None = None
-    _left = False
 
     @web.authenticated
     @authorized("execute")
     async def post(self) -> None:
         caller, parse = self.caller, self.json_body()
-        asked = self._asked = await self.ask(lambda service: _begin(service, parse(), caller))
-        if self._left:
-            asked.cancel()
-        found = await asyncio.wrap_future(asked.future)
-        await self.answer(lambda: found)
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self._left = True
-        if self._asked is not None:
-            self._asked.cancel()
+        await self.answer_to(lambda service: _begin(service, parse(), caller))
 
 
 def _begin(service: ExportService, body: Any, caller: Caller) -> PendingPreview:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from .base import ExportHandler
+from .connections import ConnectionsHandler, TablesHandler
 from .downloads import DownloadHandler
 from .event_stream import JobEventsHandler
 from .handlers import (
@@ -27,6 +28,8 @@ ROUTES: dict[str, type[ExportHandler]] = {
     "formats": FormatsHandler,
     "schema": SchemaHandler,
     "openapi.json": OpenApiHandler,
+    "connections": ConnectionsHandler,
+    "connections/{name}/tables": TablesHandler,
     "uploads": UploadsHandler,
     "preview": PreviewHandler,
     "jobs": JobsHandler,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
+from ..errors import ExportError
 from ..jobs.model import Status
 from ..progress import Progress
 from ..spec import ExportSpec
@@ -31,6 +33,12 @@ def schemas() -> dict[str, Schema]:
     parts = spec.pop("$defs", {})
     progress = TypeAdapter(Progress).json_schema(ref_template=template)
     return {**parts, "ExportSpec": spec, "Progress": progress, **_SCHEMAS}
+
+
+def _codes(kind: type[ExportError]) -> Iterator[str]:
+    for each in kind.__subclasses__():
+        yield each.code
+        yield from _codes(each)
 
 
 _STATUS = {"type": "string", "enum": list(get_args(Status))}
@@ -59,7 +67,7 @@ _RESULT = json_object(
 _ERROR = json_object(
     "code message hint field",
     {
-        "code": {"type": "string"},
+        "code": {"type": "string", "description": f"{', '.join(_codes(ExportError))}; or newer."},
         "message": {"type": "string"},
         "hint": or_null("string"),
         "field": or_null("string"),
@@ -98,6 +106,33 @@ _SCHEMAS: dict[str, Schema] = {
             "rows": {"type": "integer"},
             "bytes": {"type": "integer"},
             "columns": {"type": "array", "items": _COLUMN},
+        },
+    ),
+    "Connection": json_object(
+        "name dialect kind read_only statement_timeout error",
+        {
+            "name": {"type": "string"},
+            "dialect": {
+                **or_null("string"),
+                "description": "SQLAlchemy's name of a database, fsspec's scheme of a place.",
+            },
+            "kind": {"enum": ["database", "files", None]},
+            "read_only": {"type": "boolean"},
+            "statement_timeout": {**or_null("integer"), "description": "Seconds."},
+            "error": {
+                "anyOf": [ref("Error"), {"type": "null"}],
+                "description": "What is missing where the server runs; dialect and kind are null.",
+            },
+        },
+    ),
+    "Table": json_object(
+        "schema name kind columns rows",
+        {
+            "schema": or_null("string"),
+            "name": {"type": "string"},
+            "kind": {"enum": ["table", "view"]},
+            "columns": {"type": "array", "items": _COLUMN},
+            "rows": {**or_null("integer"), "description": "An estimate."},
         },
     ),
     "Format": {

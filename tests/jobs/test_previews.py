@@ -140,7 +140,10 @@ def test_it_answers_while_jobs_take_every_place(make_service: MakeService) -> No
 
 
 @pytest.mark.usefixtures("misbehaving")
-def test_more_than_fit_wait_for_their_turn(service: ExportService) -> None:
+def test_more_than_fit_wait_for_their_turn(
+    service: ExportService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "SLOW_SECONDS", SECONDS)
     spec = document(send(service, rows=4), format="slow")
     with ThreadPoolExecutor(5) as threads:
         found = list(threads.map(lambda _: service.preview(spec, ME), range(5)))
@@ -151,6 +154,7 @@ def test_more_than_fit_wait_for_their_turn(service: ExportService) -> None:
 @pytest.mark.usefixtures("misbehaving")
 def test_too_many_are_refused(service: ExportService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(previews, "MAX_WAITING", 1)
+    monkeypatch.setattr(previews, "SLOW_SECONDS", SECONDS)
     spec = document(send(service), format={"type": "deaf", "seconds": 30})
     asked = [service.begin_preview(spec, ME) for _ in range(PREVIEWS_AT_ONCE)]
     until(lambda: all(each.worker for each in asked))

@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import time
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from jupyter_export.jobs import workers
 from jupyter_export.jobs.model import Job
 from jupyter_export.jobs.service import ExportService
 from jupyter_export.jobs.settings import Settings
-from jupyter_export.jobs.worker import DEFAULT_RUN
-from jupyter_export.jobs.workers import Message, WorkerProcess, environment
+from jupyter_export.jobs.worker import DEFAULT_RUN, SLOW_IMPORTS
+from jupyter_export.jobs.workers import Making, Message, WorkerProcess, environment
 
 from .conftest import ME, MakeService, document, eventually, send, worker_processes
 
@@ -249,6 +250,25 @@ def test_a_worker_gets_no_key_to_the_server() -> None:
         "JPY_API_TOKEN": "secret",
     }
     assert environment(given) == {"PATH": "/bin", "AWS_PROFILE": "x"}
+    assert environment({**given, "SHOP_URL": "secret"}, {"SHOP_URL", "AWS_PROFILE"}) == {
+        "PATH": "/bin"
+    }
+
+
+def test_what_a_worker_should_have_at_hand_can_be_imported() -> None:
+    for modules in SLOW_IMPORTS.values():
+        for module in modules:
+            import_module(module)
+
+
+def test_where_there_are_connections_a_worker_is_warm_before_the_first_question(
+    make_service: MakeService,
+) -> None:
+    service = make_service(connections={"shop": "postgresql://me@127.0.0.1:9/db"})
+    eventually(service, lambda: len(worker_processes()) == 1)
+    (worker,) = worker_processes()
+    command = worker.cmdline()
+    assert command[command.index("--warm") + 1 :] == ["postgresql"]
 
 
 # ------------------------------------------------------------------ one process, without a service
@@ -256,7 +276,7 @@ def test_a_worker_gets_no_key_to_the_server() -> None:
 
 def talk(run: str, folder: Path) -> tuple[WorkerProcess, queue.Queue[Message]]:
     heard: queue.Queue[Message] = queue.Queue()
-    return WorkerProcess(lambda _, message: heard.put(message), folder=folder, run=run), heard
+    return WorkerProcess(lambda _, message: heard.put(message), Making(folder, run)), heard
 
 
 def test_a_worker_ends_when_it_is_let_go(tmp_path: Path) -> None:

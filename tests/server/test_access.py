@@ -17,10 +17,13 @@ from jupyter_export.server.routes import ROUTES
 from .client import PREFIX, Api, NamedUsers, RecordingAuthorizer, arrow, numbers, problem
 
 JOBS, UPLOADS = "jupyter_export:jobs", "jupyter_export:uploads"
+CONNECTIONS = "jupyter_export:connections"
 TABLE = [
     ("GET", "formats", "read", JOBS),
     ("GET", "schema", "read", JOBS),
     ("GET", "openapi.json", "read", JOBS),
+    ("GET", "connections", "read", CONNECTIONS),
+    ("GET", "connections/{name}/tables", "read", CONNECTIONS),
     ("POST", "uploads", "write", UPLOADS),
     ("POST", "preview", "execute", JOBS),
     ("POST", "jobs", "execute", JOBS),
@@ -46,7 +49,7 @@ def test_the_table_names_every_route() -> None:
 async def test_each_route_asks_the_authorizer(api: Api, authorizer: RecordingAuthorizer) -> None:
     for method, path, action, resource in TABLE:
         authorizer.asked.clear()
-        response = await api(method, path.format(id="none"), body_for(method))
+        response = await api(method, path.format(id="none", name="none"), body_for(method))
         assert response.code == 403, (method, path)
         asked = [(what, on) for _, what, on in authorizer.asked]
         assert asked == [(action, resource)], (method, path)
@@ -56,9 +59,8 @@ async def test_each_route_asks_the_authorizer(api: Api, authorizer: RecordingAut
 
 async def test_nobody_in_particular_gets_403(api: Api) -> None:
     for method, path, _, _ in TABLE:
-        response = await api(
-            method, path.format(id="none"), body_for(method), headers={"Authorization": ""}
-        )
+        address = path.format(id="none", name="none")
+        response = await api(method, address, body_for(method), headers={"Authorization": ""})
         assert response.code == 403, (method, path)
         if method == "GET":
             assert problem(response)["message"] == "You are not logged in."
@@ -118,7 +120,7 @@ class TestKernels:
         token = {"Authorization": f"token {app._tokens.issue('kernel-1')}"}
         for method, path, _, _ in TABLE:
             response = await api(
-                method, path.format(id="none"), body_for(method), headers=dict(token)
+                method, path.format(id="none", name="none"), body_for(method), headers=dict(token)
             )
             assert response.code not in (403, 500), (method, path)
         for path in ("api/contents", "api/kernels", "api/sessions", "api/me"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -14,6 +17,16 @@ from jupyter_export.server.openapi import OPERATIONS, document
 from jupyter_export.server.routes import ROUTES
 
 from .client import Api, numbers
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER, note TEXT)")
+    database.close()
+    given = {"shop": f"sqlite:///{tmp_path / 'shop.db'}", "unset": "env:NOT_SET_ANYWHERE"}
+    jp_server_config["ExportApp"]["connections"] = given
+    return jp_server_config
 
 
 def test_it_is_a_valid_document() -> None:
@@ -26,6 +39,15 @@ def test_it_names_every_route_and_no_other() -> None:
         (path, method) for path, handler in ROUTES.items() for method in _methods(handler)
     }
     assert documented == registered
+
+
+def test_it_knows_the_steps_of_a_dataset_and_the_codes_of_errors() -> None:
+    schemas = document("/")["components"]["schemas"]
+    steps = {"time_range", "sample", "computed", "group_by", "aggregates", "pivot", "distinct"}
+    assert steps | {"sort", "limit"} <= set(schemas["Dataset"]["properties"])
+    codes = schemas["Error"]["properties"]["code"]["description"]
+    for code in ("login_refused", "connection_lost", "statement_timeout", "query_cancelled"):
+        assert code in codes
 
 
 async def test_the_answers_are_as_it_says(api: Api, jp_base_url: str) -> None:
@@ -48,6 +70,10 @@ async def test_the_answers_are_as_it_says(api: Api, jp_base_url: str) -> None:
     preview = await api.json("POST", "preview", {"spec": spec})
     assert preview["losses"]
     check("Preview", preview)
+    for each in (await api.json("GET", "connections"))["connections"]:
+        check("Connection", each)
+    for each in (await api.json("GET", "connections/shop/tables"))["tables"]:
+        check("Table", each)
     check("JobPage", await api.json("GET", "jobs"))
     check("Failure", json.loads((await api("GET", "jobs/none")).body))
     formats = (await api.json("GET", "formats"))["formats"]

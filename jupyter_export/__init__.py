@@ -12,14 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client.export import export, submit
+    from .client.export import export, preview, submit
     from .client.job import Job
     from .spec import ExportSpec
 
-__all__ = ["ExportSpec", "Job", "__version__", "export", "submit"]
+__all__ = ["ExportSpec", "Job", "__version__", "export", "preview", "submit"]
 
 _HOMES = {
     "export": ".client.export",
+    "preview": ".client.export",
     "submit": ".client.export",
     "Job": ".client.job",
     "ExportSpec": ".spec",

@@ -1,7 +1,8 @@
 """A reader of record batches as the bytes of one Arrow IPC stream, in big pieces.
 
 The pieces are made in a thread of their own: batches are read while earlier ones travel, and the
-caller's thread only waits on a queue, so Ctrl-C is felt at once whatever the source is doing.
+caller's thread only waits on a queue, so Ctrl-C is felt at once whatever the source is doing. Rows
+that no other thread may read (``OfThisThread``) are read by the caller as it takes the pieces.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +25,13 @@ BATCH_ROWS = 65_536
 """Rows of one message: a frame that is one huge batch must not become one huge message."""
 QUEUED = 8
 """Pieces that may wait for a slow receiver."""
+
+
+@dataclass(frozen=True)
+class OfThisThread:
+    """Marks a reader that only the thread that takes the pieces may read."""
+
+    reader: pa.RecordBatchReader
 
 
 class _Pieces:
@@ -100,27 +109,31 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _write(reader: pa.RecordBatchReader, sink: _Pieces, stopped: threading.Event) -> None:
+def _write(reader: pa.RecordBatchReader, sink: _Pieces) -> Iterator[None]:
+    """Write the stream to ``sink``; yield after each message."""
     schema = without_views(reader.schema)
     cast = schema.equals(reader.schema) is False
     with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
         for whole in reader:
             for start in range(0, max(whole.num_rows, 1), BATCH_ROWS):
-                if stopped.is_set():
-                    return
                 batch = whole.slice(start, BATCH_ROWS)
                 writer.write_batch(batch.cast(schema) if cast else batch)
+                yield
     sink.flush()
 
 
 def ipc_pieces(
-    reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None
+    reader: pa.RecordBatchReader | OfThisThread, *, interrupt: Callable[[], None] | None = None
 ) -> Iterator[Any]:
     """Yield the stream's bytes (``bytes`` or ``pa.Buffer``) in pieces of about ``PIECE_BYTES``.
 
     Raises what reading the rows raises, as an ``ExportError``. When the consumer stops early, the
     reading is stopped too: ``interrupt`` ends a read that waits.
     """
+    if isinstance(reader, OfThisThread):
+        yield from _pieces_of_this_thread(reader.reader)
+        return
+    rows = reader
     pieces: queue.Queue[Any] = queue.Queue(maxsize=QUEUED)
     stopped = threading.Event()
 
@@ -132,7 +145,9 @@ def ipc_pieces(
 
     def work() -> None:
         try:
-            _write(reader, _Pieces(put), stopped)
+            for _ in _write(rows, _Pieces(put)):
+                if stopped.is_set():
+                    return
             put(None)
         except BaseException as error:
             put(error)
@@ -151,7 +166,7 @@ def ipc_pieces(
                 return
             if isinstance(piece, BaseException):
                 ended = True
-                raise _reading_failed(piece) from piece
+                raise reading_failed(piece) from piece
             yield piece
     finally:
         stopped.set()
@@ -160,7 +175,23 @@ def ipc_pieces(
         thread.join(5)
 
 
-def _reading_failed(error: BaseException) -> BaseException:
+def _pieces_of_this_thread(reader: pa.RecordBatchReader) -> Iterator[Any]:
+    ready: list[Any] = []
+    written = _write(reader, _Pieces(ready.append))
+    while True:
+        try:
+            next(written)
+        except StopIteration:
+            yield from ready
+            return
+        except Exception as error:
+            raise reading_failed(error) from error
+        yield from ready
+        ready.clear()
+
+
+def reading_failed(error: BaseException) -> BaseException:
+    """Return what was met while rows were read as an ``ExportError``, if it is an ``Exception``."""
     if isinstance(error, ExportError) or not isinstance(error, Exception):
         return error
     first = str(error).strip().split("\n", 1)[0].rstrip(".")

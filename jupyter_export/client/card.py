@@ -35,7 +35,7 @@ class Card:
     def text(self) -> str:
         """Return the card as plain lines."""
         lines = [line(self.state, self.columns)]
-        lines += [f"  ▲ {loss_text(loss)}" for loss in losses(self.state)]
+        lines += [f"  ▲ {line}" for line in loss_lines(losses(self.state))]
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
@@ -107,8 +107,9 @@ class Card:
         found = losses(self.state)
         if not found:
             return ""
-        tag = "span" if len(found) == 1 else "div"
-        lines = "".join(f" <{tag}>{_loss_html(loss)}</{tag}>" for loss in found)
+        shown = dict.fromkeys(map(_loss_html, found))
+        tag = "span" if len(shown) == 1 else "div"
+        lines = "".join(f" <{tag}>{line}</{tag}>" for line in shown)
         return f'<div class="jx-loss"><span class="jx-warn">▲ {changed(found)}</span>{lines}</div>'
 
 
@@ -251,27 +252,45 @@ def losses(state: JobJson) -> Sequence[Mapping[str, Any]]:
 
 def changed(found: Sequence[Mapping[str, Any]], *, would: bool = False) -> str:
     """Return such as ``2 columns changed:``, or ``2 columns would change:``."""
-    columns = {(loss.get("dataset"), loss["column"]) for loss in found}
+    columns = {(loss.get("dataset"), loss["column"]) for loss in found if not _of_rows(loss)}
+    if not columns:
+        return "To know:"
     return f"{counted(len(columns), 'column')} {'would change' if would else 'changed'}:"
+
+
+def loss_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the losses as lines; what is said of several datasets at once is said once."""
+    return list(dict.fromkeys(map(loss_text, found)))
 
 
 def loss_text(loss: Mapping[str, Any]) -> str:
     """Return one loss as a line: column, what happens, how often, and what avoids it."""
     flag = _flag(loss)
     avoid = f" — avoid it with {flag}" if flag else ""
-    return f"{_lost_column(loss)}: {loss['message']}{_how_often(loss)}{avoid}"
+    column = _lost_column(loss)
+    return f"{column}{': ' if column else ''}{loss['message']}{_how_often(loss)}{avoid}"
 
 
 def _loss_html(loss: Mapping[str, Any]) -> str:
     flag = _flag(loss)
     avoid = f" — avoid it with <code>{escape(flag)}</code>" if flag else ""
     said = escape(f"{loss['message']}{_how_often(loss)}")
-    return f"<b>{escape(_lost_column(loss))}</b>: {said}{avoid}"
+    column = _lost_column(loss)
+    return f"<b>{escape(column)}</b>: {said}{avoid}" if column else f"{said}{avoid}"
+
+
+def _of_rows(loss: Mapping[str, Any]) -> bool:
+    """Tell a loss of a whole dataset, whose name stands for a column."""
+    return loss["kind"] in ("not_point_in_time", "rows_beyond_limit")
 
 
 def _lost_column(loss: Mapping[str, Any]) -> str:
     """Return the column, behind its dataset where the export has several."""
     dataset = loss.get("dataset")
+    if loss["kind"] == "not_point_in_time":
+        return ""  # Its sentence names the datasets.
+    if _of_rows(loss):
+        return str(loss["column"])
     return f"{dataset}.{loss['column']}" if dataset else str(loss["column"])
 
 

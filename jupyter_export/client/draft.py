@@ -12,28 +12,18 @@ from pydantic import BaseModel
 from ..errors import InvalidRequest
 from ..spec import ExportSpec, parse
 from ..spec.document import DATASET_FIELDS
-from .attend import attended
+from .own import names_own_connection, refuse_bare_connection, rows_of_source
+from .rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PENDING_UPLOAD = {"type": "upload", "id": "pending"}
 """Stands for an upload while the document is checked, before anything is sent."""
-EACH = ("limit",)
+EACH = ("limit", "sample")
 """Fields that mean each of several datasets alike; the others mean one."""
 
 Locate = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows that are read once, when they are sent: a query's, where a frame would stand.
-
-    ``interrupt`` ends such a read from another thread.
-    """
-
-    read: Callable[[], pa.RecordBatchReader]
-    interrupt: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,12 +108,17 @@ def draft_from(spec: ExportSpec | Mapping[str, Any] | str | bytes) -> Draft:
 def read(frame: Any) -> pa.RecordBatchReader:
     """Return the rows of a draft's frame, with their number where it is known."""
     if isinstance(frame, Rows):
-        return attended(frame.read, frame.interrupt)
+        return frame.reader()
     from ..sources.frame import read as read_frame
     from ..sources.frame import rows_of
-    from .arrow import stating_rows
+    from .arrow import reading_failed, stating_rows
 
-    return stating_rows(read_frame(frame), rows_of(frame))
+    try:
+        # counted first: a DuckDB relation cannot count its rows while they are read
+        rows = rows_of(frame)
+        return stating_rows(read_frame(frame), rows)
+    except Exception as error:  # Whatever the frame's own library raises.
+        raise reading_failed(error) from error
 
 
 def unique(names: list[str], default: str = "data") -> list[str]:
@@ -156,7 +151,9 @@ def _is_several(source: Any) -> bool:
 
 
 def _may_be_frame(source: Any) -> bool:
-    return source is not None and not isinstance(source, (Mapping, BaseModel))
+    if isinstance(source, Mapping):
+        return names_own_connection(source)
+    return source is not None and not isinstance(source, BaseModel)
 
 
 def _described(
@@ -165,6 +162,8 @@ def _described(
     """Return what the document says of ``source``; a frame is noted down and sent later."""
     if isinstance(source, BaseModel):
         return source
+    if isinstance(source, Mapping) and names_own_connection(source):
+        source = rows_of_source(source)
     if isinstance(source, Mapping) and "type" in source:
         return locate(dict(source))
     if not isinstance(source, Rows):
@@ -172,6 +171,7 @@ def _described(
         from ..sources.frame import read as read_frame
 
         if not is_frame(source):
+            refuse_bare_connection(source)
             read_frame(source)  # Says what it is and what would do.
     frames[index] = source
     return dict(PENDING_UPLOAD)

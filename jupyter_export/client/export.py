@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,9 +17,14 @@ from .job import Job
 from .place import Place, place_for
 from .preview import Head, without_totals
 from .protocol import ExportClient
+from .rows import Rows, was_interrupted
 from .server import ServerClient, Unreached
 
 T = TypeVar("T")
+_NEED_ALL = {
+    "where", "time_range", "sample", "group_by", "aggregates", "pivot", "distinct", "sort",
+}  # fmt: skip
+"""Fields of a dataset whose first rows are not made of its source's first rows alone."""
 
 
 class StartInterrupted(KeyboardInterrupt):
@@ -41,16 +46,19 @@ def export(
     """Start the export of ``source`` to ``path`` and return its job, which is then running.
 
     ``source`` is a frame (pandas, Polars, PyArrow, anything with ``__arrow_c_stream__``), frozen
-    before this returns, a spec's source such as ``{"type": "file", "path": "a.parquet"}``, or
-    several datasets: a mapping of names to these (``{"flights": df, "planes": planes}``), where
+    before this returns, a spec's source such as ``{"type": "file", "path": "a.parquet"}``, whose
+    ``connection`` may be one of this process (an SQLAlchemy engine, a DBAPI or DuckDB connection:
+    ``{"type": "sql", "connection": engine, "query": "…", "params": {…}}``), or several datasets:
+    a mapping of names to these (``{"flights": df, "planes": planes}``), where
     ``{"source": df, "where": "x > 1"}`` is a dataset with its own fields. Several datasets are one
     file where the format holds them (a workbook's sheets), else a folder, or a zip.
 
     ``path`` is relative to the working directory; without one the service names the file.
     ``options`` are the format's (``{"delimiter": ";"}``), ``if_exists`` is ``error``, ``replace``
-    or ``rename``, and ``fields`` are those of the spec: ``name``, ``where``, ``columns`` (also a
-    list of names), ``limit``, ``format``, ``compression``, ``relations``, ``retention``,
-    ``on_loss``.
+    or ``rename``, and ``fields`` are those of the spec: ``name``, ``where``, ``time_range``,
+    ``sample``, ``computed``, ``group_by``, ``aggregates``, ``pivot``, ``columns`` (also a list of
+    names), ``distinct``, ``sort``, ``limit``, ``format``, ``compression``, ``relations``,
+    ``retention``, ``on_loss``.
 
     Raises ``ExportError``; a run that fails later raises from ``Job.result()``.
     """
@@ -60,7 +68,8 @@ def export(
 def submit(spec: ExportSpec | Mapping[str, Any] | str) -> Job:
     """Start the export that ``spec`` describes and return its job.
 
-    A dataset's ``source`` may also be a frame; it is sent, and frozen, before this returns. Paths
+    A dataset's ``source`` may also be a frame, or a table or query on a connection of this
+    process; it is sent, and frozen, before this returns. Paths
     inside a spec are relative to the server's root (without a server: to the working directory);
     an absolute one is taken as ``export`` takes it. Raises ``ExportError``.
     """
@@ -84,17 +93,18 @@ def start(
     options: Mapping[str, Any] | None = None,
     if_exists: str | None = None,
     wait: float = 0.0,
+    remarks: tuple[str, ...] = (),
     **fields: Any,
 ) -> Job:
     """``export``, with what the magic needs beside it.
 
     ``source`` may also be ``Rows``; ``wait`` asks for the job's state after so many seconds
-    instead of now. An interrupt during that wait raises ``StartInterrupted``, an earlier one
-    ``KeyboardInterrupt``.
+    instead of now; ``remarks`` are shown on the job's card. An interrupt during that wait raises
+    ``StartInterrupted``, an earlier one ``KeyboardInterrupt``.
     """
 
     def go(client: ExportClient, draft: Draft, notes: tuple[str, ...]) -> Job:
-        return _started(client, draft, notes, wait=wait)
+        return _started(client, draft, (*remarks, *notes), wait=wait)
 
     return _where_it_can(source, path, options, if_exists, fields, go)
 
@@ -196,7 +206,10 @@ def _refused(client: ExportClient) -> ServerUnavailable | None:
 
 
 def _own_file(source: dict[str, Any], place: Place) -> dict[str, Any]:
-    """A file to read is named as the file to write is: from the working directory."""
+    """A file to read is named as the file to write is: from the working directory. One of a
+    connection lies below the place that the connection stands for."""
+    if source.get("connection") is not None:
+        return source
     if source.get("type") == "file" and isinstance(source.get("path"), str):
         found, _ = _place(source["path"])
         if found.runner == place.runner:
@@ -256,10 +269,11 @@ def _started(
     client: ExportClient, draft: Draft, notes: tuple[str, ...], *, wait: float = 0.0
 ) -> Job:
     """Send the frames of ``draft`` and submit it."""
+    notes = (*notes, *_moments(draft))
     sent = {index: _sent(client, frame) for index, frame in draft.frames.items()}
     document = draft.with_uploads({index: upload["id"] for index, upload in sent.items()})
     alone = sent and len(document["datasets"]) == 1
-    columns = _column_count(sent[0], draft.dataset(0)) if alone else None
+    columns = _column_count(sent[0], document) if alone else None
     try:
         state = client.submit(document, wait=wait)
     except KeyboardInterrupt as stopped:
@@ -271,23 +285,60 @@ def _started(
     return Job(client, state, notes=notes, columns=columns)
 
 
+def _moments(draft: Draft) -> Iterator[str]:
+    """Yield a note for datasets that one connection may show at different moments."""
+    together: dict[int, list[str]] = {}
+    for index, frame in draft.frames.items():
+        if isinstance(frame, Rows) and frame.moments_of is not None:
+            name = draft.dataset(index).get("name", "data")
+            together.setdefault(id(frame.moments_of), []).append(name)
+    for names in together.values():
+        if len(names) > 1:
+            yield (
+                f"{', '.join(names)} were read one after the other: what was written meanwhile is "
+                "in the later ones only. A connection in a REPEATABLE READ transaction reads them "
+                "at one moment."
+            )
+
+
 def _previewed(client: ExportClient, draft: Draft, rows: int) -> dict[str, Any]:
     """Send as much of the frames as a preview looks at, and have it made."""
     ids: dict[int, str] = {}
     uncounted = set()
+    followed = _followed(draft)
     for index, frame in draft.frames.items():
-        # Which rows a condition keeps is seen in all of them only.
-        head = None if "where" in draft.dataset(index) else Head()
+        # Which rows a condition keeps, or a group has, is seen in all of them only.
+        dataset = draft.dataset(index)
+        name = dataset.get("name", "data")
+        head = None if _NEED_ALL & dataset.keys() or name in followed else Head()
         ids[index] = _sent(client, frame, head)["id"]
         if head is not None and head.cut and not head.counted:
-            uncounted.add(draft.dataset(index).get("name", "data"))
+            uncounted.add(name)
     return without_totals(client.preview(draft.with_uploads(ids), rows), uncounted)
 
 
+def _followed(draft: Draft) -> set[str]:
+    """Return the datasets whose rows are chosen by, or choose, those of another one."""
+    links = parse(draft.document).links
+    return {name for link in links if link.follow for name in (link.child, link.parent)}
+
+
 def _sent(client: ExportClient, frame: Any, head: Head | None = None) -> dict[str, Any]:
-    reader = drafts.read(frame)
-    interrupt = frame.interrupt if isinstance(frame, drafts.Rows) else None
-    return client.upload(head.of(reader) if head else reader, interrupt=interrupt)
+    rows = frame if isinstance(frame, Rows) else None
+    try:
+        reader = drafts.read(frame)
+        if head is not None:
+            reader = head.of(reader)
+        if rows is None:
+            return client.upload(reader)
+        return client.upload(rows.travelling(reader), interrupt=rows.interrupt)
+    except Exception as error:
+        if rows is not None and (rows.here or rows.begins_here) and was_interrupted(error):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if rows is not None and rows.close is not None:
+            rows.close()
 
 
 def _started_from(client: ExportClient, uploads: list[str]) -> dict[str, Any] | None:
@@ -300,8 +351,16 @@ def _started_from(client: ExportClient, uploads: list[str]) -> dict[str, Any] | 
     return None
 
 
-def _column_count(upload: Mapping[str, Any], dataset: Mapping[str, Any]) -> int:
+def _column_count(upload: Mapping[str, Any], document: Mapping[str, Any]) -> int | None:
+    """Return the number of columns of the one dataset; None where its values make them."""
+    (dataset,) = parse(document).datasets
+    if dataset.pivot is not None:
+        return None
     names = [column["name"] for column in upload["columns"]]
-    columns: Mapping[str, Any] = dataset.get("columns") or {}
-    kept = columns.get("include") or names
-    return len([name for name in kept if name not in (columns.get("exclude") or ())])
+    names += [each.name for each in dataset.computed]
+    if dataset.group_by or dataset.aggregates:
+        names = [each.name for each in dataset.group_by]
+        names += [each.name for each in dataset.aggregates]
+    columns = dataset.columns
+    kept = columns.include or [*names, *(each.name for each in columns.computed)]
+    return len([name for name in kept if name not in columns.exclude])

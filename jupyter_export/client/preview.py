@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .card import changed, counted, loss_text, size
+from .card import changed, counted, loss_lines, size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +75,7 @@ def text(found: Mapping[str, Any]) -> str:
         lines += [_heading(dataset), *_table(dataset), ""]
     if found["losses"]:
         lines.append(f"▲ {changed(found['losses'], would=True)}")
-        lines += [f"  {loss_text(loss)}" for loss in found["losses"]]
+        lines += [f"  {line}" for line in loss_lines(found["losses"])]
     else:
         lines.append(f"Nothing would be lost in {found['format']}.")
     if found["bytes_estimate"] is not None:

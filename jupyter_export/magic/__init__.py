@@ -9,14 +9,34 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 
 from ..client import ExportClient, find_client
-from ..client.draft import Rows, unique
+from ..client.draft import unique
 from ..client.export import StartInterrupted, preview, start
 from ..client.job import Job
+from ..client.own import rows_of_query
 from ..client.preview import text as preview_text
-from ..errors import Cancelled, ExportError, InvalidRequest, NotFound, OutputExists, did_you_mean
+from ..client.rows import Rows
+from ..errors import (
+    Cancelled,
+    ExportError,
+    InvalidRequest,
+    InvalidSpec,
+    NotFound,
+    OutputExists,
+    did_you_mean,
+)
 from . import live
 from .arguments import USAGE, Arguments, parse, sql_condition_in, unquoted
-from .sources import Query, frame_of, is_name_of_frame
+from .sources import (
+    Query,
+    columns_of,
+    connection_of,
+    frame_of,
+    is_name_of_frame,
+    is_of_service_too,
+    query_in,
+    unknown_connection,
+)
+from .steps import pivot, steps_of
 
 QUICK = 0.25
 """Seconds that the service may take to answer with a finished job, in one round trip."""
@@ -68,23 +88,22 @@ class ExportMagics(Magics):
         if _about_jobs(asked):
             return self._about_jobs(asked)
         names = ChainMap(local_ns, self.shell.user_ns)
-        query: Query | None = None
-        if cell is None:
-            name, source, path = _frames_and_path(asked, names)
-        else:
-            name, path = "query", _only_path(asked)
-            if asked.connection:
-                source = {"type": "sql", "connection": asked.connection, "query": cell.strip()}
+        remarks: tuple[str, ...] = ()
+        try:
+            if cell is None:
+                name, source, path = _frames_and_path(asked, names)
             else:
-                query = Query(cell, names)
-                source = Rows(query.read, query.interrupt)
+                name, path = "query", _only_path(asked)
+                source, remarks = _rows_of_cell(cell, asked, names)
+        except KeyboardInterrupt:  # in an expression, or while the service is asked for a name
+            raise Cancelled(
+                "The export was interrupted before it began; nothing was written."
+            ) from None
         fields = {
             "name": asked.name or name or _stem(path) or "export",
             "format": asked.format,
             "compression": asked.compress,
-            "where": asked.where,
-            "columns": list(asked.columns) or None,
-            "limit": asked.limit,
+            **steps_of(asked, columns_of(source)),
             "options": asked.options | ({"sheet": asked.sheet} if asked.sheet is not None else {}),
             "if_exists": "replace" if asked.replace else None,
         }
@@ -92,10 +111,11 @@ class ExportMagics(Magics):
             if asked.preview:
                 self._preview(source, path, fields)
                 return None
-            return self._start(source, path, fields, wait=asked.wait)
-        finally:
-            if query is not None:
-                query.close()
+            return self._start(source, path, {**fields, "remarks": remarks}, wait=asked.wait)
+        except InvalidSpec as error:
+            if asked.connection and (error.field or "").endswith("source.connection"):
+                raise unknown_connection(asked.connection, names, error) from None
+            raise
 
     @staticmethod
     def _preview(source: Any, path: str | None, fields: dict[str, Any]) -> None:
@@ -207,11 +227,39 @@ class ExportMagics(Magics):
         error._render_traceback_ = lambda: [shown]  # type: ignore[attr-defined]
 
 
+def _rows_of_cell(cell: str, asked: Arguments, names: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return the source that a cell's SQL is, on a database or over the notebook's frames, and
+    what is to be remarked on it."""
+    if not asked.connection:
+        if asked.params:
+            raise InvalidRequest(
+                "--param belongs to SQL on a connection.",
+                hint="Add --connection NAME; SQL over frames is the notebook's own, with its "
+                "values in it.",
+            )
+        query = Query(cell, names)
+        return Rows(query.read, query.interrupt, query.close), ()
+    sql = query_in(cell)
+    own = connection_of(asked.connection, names)
+    if own is not None:
+        rows = rows_of_query(own, sql, asked.params)
+        if not is_of_service_too(asked.connection):
+            return rows, ()
+        name = asked.connection
+        return rows, (f"“{name}” is this notebook's variable, not the connection of the settings.",)
+    source = {"type": "sql", "connection": asked.connection, "query": sql}
+    return source | ({"params": asked.params} if asked.params else {}), ()
+
+
 def _frames_and_path(asked: Arguments, names: Any) -> tuple[str, Any, str | None]:
     """Return the export's name, its frame (or several by their names), and the line's path."""
     words = asked.words
     if asked.connection:
         raise InvalidRequest("--connection needs SQL.", hint="Write it in a cell of %%export.")
+    if asked.params:
+        raise InvalidRequest("--param needs SQL.", hint="Write it in a cell of %%export.")
+    if asked.pivot is not None:
+        pivot(asked.pivot)  # before what lost its quotes is taken for a frame
     if sql_condition_in(words):
         raise InvalidRequest(
             "The line has a condition without quotes.",
@@ -230,8 +278,19 @@ def _frames_and_path(asked: Arguments, names: Any) -> tuple[str, Any, str | None
 
 
 def _refuse_flags_of_one(asked: Arguments, frames: int) -> None:
-    for flag, given in (("--where", asked.where), ("--columns", asked.columns)):
-        if given:
+    for name in (
+        "where",
+        "time_range",
+        "compute",
+        "group_by",
+        "aggregate",
+        "pivot",
+        "columns",
+        "distinct",
+        "sort",
+    ):
+        flag = f"--{name.replace('_', '-')}"
+        if getattr(asked, name):
             raise InvalidRequest(
                 f"{flag} means one frame, and the line names {frames}.",
                 hint="Narrow the frames themselves, or use jupyter_export.export with a mapping.",

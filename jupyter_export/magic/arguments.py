@@ -15,25 +15,50 @@ USAGE = """\
 %export FRAME [PATH] [flags]       export a frame, or an expression that gives one
 %export A B C [PATH] [flags]       export several frames: one sheet, or one file, for each
 %%export [PATH] [flags]            export the rows of the cell's SQL over the notebook's frames
+%%export [PATH] --connection NAME  export the rows of the cell's SQL on a database
 %export --jobs                     list the exports; --status ID and --cancel ID take one of them
 
 PATH is relative to the working directory. Its ending gives format and compression
 (flights.csv, flights.xlsx, flights.csv.gz); without a path the file is named for you. Several
 frames in a format that holds one become a folder of that name, or a zip (flights.csv.zip).
 
+The file
   --format TYPE         csv, json, jsonl, parquet, arrow, excel, pdf, html, markdown;
                         unset: the path's ending
   --compress KIND       none, gzip, zstd, brotli; unset: the path's ending
-  --replace             overwrite a file that exists
-  --columns A,B         only these columns, in this order
-  --where "CONDITION"   only rows that meet an SQL condition
-  --limit N             at most N rows
   --option KEY=VALUE    an option of the format, as often as needed: --option delimiter=";";
                         a value may be JSON: --option 'header=["a", "b"]'
   --sheet NAME          the name of the workbook's sheet
+  --replace             overwrite a file that exists
+
+The database
+  --connection NAME     a connection of the notebook (an SQLAlchemy engine, a DuckDB, sqlite3,
+                        psycopg or pymysql connection), or else one that the settings name
+  --param KEY=VALUE     the value of :KEY in the cell's SQL, as often as needed
+
+The rows, in the order in which they are made
+  --where "CONDITION"   only rows that meet an SQL condition
+  --time-range "COLUMN FROM..TO"
+                        only rows of a stretch of time; TO is not included, either may be left out
+  --sample N|N%         so many rows, or such a part of them, drawn at random; --seed N draws others
+  --compute "NAME=EXPRESSION"
+                        a new column: --compute "hours=dep_delay / 60"
+  --group-by A,B        a row for each group: --group-by "carrier, day=time_bucket(hour, 1 day)"
+  --aggregate "FUNCTION(COLUMN)"
+                        a value for each group: --aggregate "avg(delay), n=count(*)"; FUNCTION is
+                        count, sum, avg, min, max, median, percentile(COLUMN, 0.95), stddev, first
+                        or last
+  --pivot "on=COLUMN values=COLUMN"
+                        a column for each value of on, filled with values; of several values that
+                        meet: values=max(COLUMN)
+  --columns A,B         only these columns, in this order
+  --distinct            no row twice
+  --sort A,-B           in this order; a minus, or desc, means descending
+  --limit N             at most N rows
+
+The export
   --preview             show the first rows and what would be lost; write nothing
   --name NAME           the export's name; unset: the frame's
-  --connection NAME     run the cell's SQL on a connection of the server
   --no-wait             give the prompt back as soon as the rows are frozen
   --debug               show the traceback of an error
 """
@@ -50,12 +75,22 @@ class Arguments:
     replace: bool = False
     columns: tuple[str, ...] = ()
     where: str | None = None
+    time_range: str | None = None
+    sample: str | None = None
+    seed: int | None = None
+    compute: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    aggregate: tuple[str, ...] = ()
+    pivot: str | None = None
+    distinct: bool = False
+    sort: tuple[str, ...] = ()
     limit: int | None = None
     sheet: str | None = None
     preview: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     connection: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
     wait: bool = True
     jobs: bool = False
     status: str | None = None
@@ -84,12 +119,19 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> _Parser:
     parser = _Parser(prog="%export", add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
-    for flag in ("--format", "--compress", "--where", "--name", "--connection", "--sheet"):
+    for flag in ("--format", "--compress", "--sheet", "--name", "--connection"):
         parser.add_argument(flag)
-    parser.add_argument("--columns", type=_names, default=())
-    parser.add_argument("--limit", type=_whole)
     parser.add_argument("--option", action="append", default=[], dest="options", type=_option)
+    parser.add_argument("--param", action="append", default=[], dest="params", type=_key_value)
     parser.add_argument("--replace", action="store_true")
+    for flag in ("--where", "--time-range", "--sample", "--pivot"):
+        parser.add_argument(flag)
+    for flag in _REPEATED:
+        parser.add_argument(flag, action="append", default=[])
+    parser.add_argument("--columns", type=_names, default=())
+    parser.add_argument("--distinct", action="store_true")
+    parser.add_argument("--seed", type=_whole)
+    parser.add_argument("--limit", type=_whole)
     parser.add_argument("--preview", action="store_true")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--jobs", action="store_true")
@@ -100,6 +142,14 @@ def _parser() -> _Parser:
     return parser
 
 
+_ELSEWHERE = {
+    "--filter": "--where",
+    "--head": "--limit",
+    "--order-by": "--sort",
+    "--select": "--columns",
+}
+"""What other tools call a flag."""
+_REPEATED = ("--compute", "--group-by", "--aggregate", "--sort")
 _PARSER: _Parser | None = None
 
 
@@ -107,19 +157,38 @@ def parse(line: str) -> Arguments:
     """Parse what stands after ``%export``; raise ``InvalidRequest`` naming the nearest flag."""
     global _PARSER
     parser = _PARSER = _PARSER or _parser()
-    words = list(split(line))
+    words = list(_with_minus(split(line), parser.flags))
     for word in words:
         flag = word.split("=", 1)[0]
         if word.raw.startswith("-") and _is_flag(flag) and flag not in parser.flags:
-            close = nearest(flag, [known for known in parser.flags if known.startswith("--")])
+            known = [each for each in parser.flags if each.startswith("--")]
+            close = _ELSEWHERE.get(flag) or nearest(flag, known)
             raise InvalidRequest(
                 f"“{flag}” is not a flag of %export.",
                 hint=f"Did you mean {close}?" if close else "%export --help lists them.",
             )
     found = parser.parse_intermixed_args(words)
     found.options = dict(found.options)
+    found.params = dict(found.params)
+    for flag in _REPEATED:
+        name = flag.strip("-").replace("-", "_")
+        setattr(found, name, tuple(map(str, getattr(found, name))))
     found.words = tuple(getattr(word, "raw", word) for word in found.words)
     return Arguments(**vars(found))
+
+
+def _with_minus(words: Iterator[_Word], flags: Sequence[str]) -> Iterator[_Word]:
+    """Join ``--sort`` with a value that begins with a minus, which is no flag then."""
+    for word in words:
+        if word.raw == "--sort":
+            value = next(words, None)
+            if value is not None and not (value.startswith("--") and value in flags):
+                word = _Word(f"{word}={value}")
+                word.raw = f"--sort={value.raw}"
+            elif value is not None:
+                yield word
+                word = value
+        yield word
 
 
 def split(line: str) -> Iterator[_Word]:
@@ -188,16 +257,21 @@ def _whole(text: str) -> int:
 
 
 def _option(text: str) -> tuple[str, Any]:
+    key, value = _key_value(text)
+    return key.replace("-", "_"), value
+
+
+def _key_value(text: str) -> tuple[str, Any]:
     key, sign, value = text.partition("=")
     if not sign or not key:
         raise argparse.ArgumentTypeError(f"“{text}” is not KEY=VALUE")
     # the quotes of JSON's own texts went away with those of the line
     for given in (value, getattr(text, "raw", text).partition("=")[2]):
         try:
-            return key.replace("-", "_"), json.loads(given)
+            return key, json.loads(given)
         except ValueError:
             continue
-    return key.replace("-", "_"), value
+    return key, value
 
 
 def _sentence(message: str) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ExportError, InvalidRequest, QueryFailed, nearest
+from ..client import find_client
+from ..errors import ExportError, InvalidRequest, InvalidSpec, QueryFailed, nearest
 from ..sources.frame import is_frame, read
 from .arguments import unquoted
 
@@ -69,6 +70,11 @@ def is_name_of_frame(word: str, names: Namespace) -> bool:
 
 def _checked(text: str, value: Any) -> Any:
     if not _is_frame(value):
+        if _is_connection(value):
+            raise InvalidRequest(
+                f"“{text}” is a connection, not a frame.",
+                hint=f"Write a cell of SQL on it: %%export PATH --connection {text}.",
+            )
         raise InvalidRequest(
             f"“{text}” is a {type(value).__name__}, not a frame.",
             hint="Give a DataFrame (pandas, Polars), a PyArrow table or anything with "
@@ -91,7 +97,83 @@ def _known(name: str, names: Namespace) -> str:
     return f"Its frames: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
 
 
+def columns_of(source: Any) -> list[str]:
+    """Return the names of a frame's columns where it tells them; none for several frames."""
+    for name in ("column_names", "columns"):
+        found = getattr(source, name, None)
+        if found is not None and not callable(found):
+            return [str(each) for each in found]
+    return []
+
+
+# ----------------------------------------------------------------- connections
+
+
+def connection_of(name: str, names: Namespace) -> Any | None:
+    """Return the notebook's own connection of that name, which comes before one of the settings;
+    None where the notebook has none."""
+    value = names.get(name)
+    return value if value is not None and _is_connection(value) else None
+
+
+def is_of_service_too(name: str) -> bool:
+    """Tell whether the service knows a connection of that name as well."""
+    try:
+        return any(each["name"] == name for each in find_client().connections())
+    except ExportError:
+        return False  # Whoever cannot be asked is not asked to read it either.
+
+
+def unknown_connection(name: str, names: Namespace, error: InvalidSpec) -> InvalidSpec:
+    """Return ``error``, by which the service does not know ``name``, in the notebook's words."""
+    value = names.get(name)
+    if value is not None:
+        said = f"“{name}” is a {type(value).__name__}, neither a connection of this notebook nor"
+    else:
+        said = f"“{name}” is neither a connection of this notebook nor"
+    known = sorted(each for each, value in names.items() if _is_connection_to_show(each, value))
+    close = nearest(name, known)
+    theirs = error.hint or ""  # “Did you mean …?”, “Known: ….” or that there is none
+    meant = theirs.startswith("Did you mean ")
+    if close and meant and theirs != f"Did you mean {close}?":
+        hint = f"{theirs.rstrip('?')} of the settings, or {close} of the notebook?"
+    elif close:
+        hint = f"Did you mean {close}?"
+    elif known and not meant:
+        shown = f"{', '.join(known[:12])}{', …' if len(known) > 12 else ''}"
+        hint = f"In the notebook: {shown}."
+        hint += f" In the settings{theirs[5:]}" if theirs.startswith("Known:") else ""
+    else:
+        hint = theirs
+    return InvalidSpec(f"{said} one that the settings name.", hint=hint or None, field="connection")
+
+
+def _is_connection_to_show(name: str, value: Any) -> bool:
+    return not name.startswith("_") and _is_connection(value) and not _is_frame(value)
+
+
+def _is_connection(value: Any) -> bool:
+    from ..sources.own import is_connection
+
+    try:
+        return is_connection(value)
+    except Exception:
+        return False  # An object may do anything when it is asked for an attribute.
+
+
 # ----------------------------------------------------------------- SQL over frames
+
+
+def query_in(cell: str) -> str:
+    """Return the one query of a cell. Raises ``InvalidRequest`` for an empty one."""
+    sql = cell.strip().rstrip(";").strip()
+    if not sql:
+        raise InvalidRequest(
+            "The cell has no SQL.",
+            hint="Write a query under %%export, such as SELECT * FROM df.",
+        )
+    return sql
+
 
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*'            # text
@@ -123,12 +205,7 @@ class Query:
     """
 
     def __init__(self, sql: str, names: Namespace) -> None:
-        self.sql = sql.strip().rstrip(";").strip()
-        if not self.sql:
-            raise InvalidRequest(
-                "The cell has no SQL.",
-                hint="Write a query under %%export, such as SELECT * FROM df.",
-            )
+        self.sql = query_in(sql)
         self._names = names
         self._connection: duckdb.DuckDBPyConnection | None = None
 

@@ -22,7 +22,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_export.client import find
 from jupyter_export.client.find import ROOT, SERVER, TOKEN, LocalClients
 
+from .connections import own
 from .shells import shell_with_frames
+
+__all__ = ["own"]
 
 SOURCE = Path(__file__).parents[2]
 
@@ -49,11 +52,26 @@ class Server:
         return json.loads(text) if text else None
 
 
+SHOP = {"shop": "sqlite://"}
+"""The connections that the tests' servers, and processes without one, know."""
+
+
+def configure(folder: Path, connections: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ``folder`` the only one of Jupyter's config folders that defines connections."""
+    folder.mkdir(exist_ok=True)
+    settings = {"ExportApp": {"connections": connections}}
+    (folder / "jupyter_export_config.json").write_text(json.dumps(settings))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+
+
 @contextmanager
 def jupyter_server(home: Path, *arguments: str, command: str = "server") -> Iterator[Server]:
     """Start a server with folders of its own; end it, and its kernels, whatever happens."""
     root = home / "root"
     root.mkdir(parents=True)
+    (home / "config").mkdir(exist_ok=True)
+    settings = {"ExportApp": {"connections": SHOP}}
+    (home / "config" / "jupyter_export_config.json").write_text(json.dumps(settings))
     token = secrets.token_hex(16)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -46,6 +46,22 @@ def test_every_flag() -> None:
     assert (found.sheet, found.preview) == ("Delays", True)
     assert (found.name, found.wait) == ("n", False)
     assert parse("df").wait
+    found = parse(
+        'x.csv --connection w --param a=1 --param "b-c=x y" --time-range "t 2013.." --sample 5% '
+        "--seed 1_000 --compute a=b --compute c=d --group-by a --aggregate count --distinct "
+        '--pivot "on=a values=b" --sort -a,b'
+    )
+    assert (found.connection, found.params) == ("w", {"a": 1, "b-c": "x y"})
+    assert (found.time_range, found.sample, found.seed) == ("t 2013..", "5%", 1000)
+    assert (found.compute, found.group_by, found.aggregate) == (("a=b", "c=d"), ("a",), ("count",))
+    assert (found.pivot, found.distinct, found.sort) == ("on=a values=b", True, ("-a,b",))
+    assert found.words == ("x.csv",)
+
+
+@pytest.mark.parametrize("line", ["df --sort -a x.csv", "df x.csv --sort=-a", "--sort -a df x.csv"])
+def test_a_minus_begins_no_flag_behind_sort(line: str) -> None:
+    found = parse(line)
+    assert (found.words, found.sort) == (("df", "x.csv"), ("-a",))
 
 
 @pytest.mark.parametrize(

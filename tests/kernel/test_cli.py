@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ import pandas as pd
 import pytest
 
 from jupyter_export import cli
-from jupyter_export.client.find import SERVER, TOKEN
+from jupyter_export.client.configured import VARIABLE, connections
+from jupyter_export.client.find import SERVER, TOKEN, LocalClients
 
-from .conftest import SOURCE, Server
+from .conftest import SOURCE, Server, configure
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,105 @@ def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
     assert "parquet" in capsys.readouterr().out
     assert cli.main(["formats", "--json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["formats"]
+
+
+def test_connections(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    assert cli.main(["connections"]) == cli.DONE
+    assert "There are no connections" in capsys.readouterr().out
+    LocalClients.stop()
+    given = {
+        "warehouse": {"url": "postgresql://me:hunter2@db/w", "read_only": False},
+        "lake": "s3://key:hunter2@bucket",
+        "later": "env:NOT_SET_ANYWHERE",
+    }
+    monkeypatch.setenv(VARIABLE, json.dumps(given))
+    assert cli.main(["connections"]) == cli.DONE
+    shown = capsys.readouterr().out
+    assert [line.split()[:2] for line in shown.splitlines()] == [
+        ["name", "dialect"],
+        ["lake", "s3"],
+        ["later", "The"],
+        ["warehouse", "postgresql"],
+    ]
+    assert "read-only, files" in shown
+    assert "NOT_SET_ANYWHERE is empty" in shown
+    assert "may write" in shown
+    assert cli.main(["connections", "--json"]) == cli.DONE
+    answer = capsys.readouterr().out
+    assert [each["name"] for each in json.loads(answer)["connections"]] == sorted(given)
+    assert "hunter2" not in shown + answer
+
+
+def test_tables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER, note TEXT)")
+        database.execute("CREATE VIEW notes AS SELECT note FROM orders")
+    database.close()
+    configure(tmp_path / "config", {"shop": f"sqlite:///{tmp_path / 'shop.db'}"}, monkeypatch)
+    assert cli.main(["tables", "shop"]) == cli.DONE
+    shown = capsys.readouterr().out
+    assert "notes (view)" in shown
+    assert "id INTEGER, note TEXT" in shown
+    assert cli.main(["tables", "shop", "--match", "order", "--json"]) == cli.DONE
+    (orders,) = json.loads(capsys.readouterr().out)["tables"]
+    assert (orders["name"], orders["kind"]) == ("orders", "table")
+    assert cli.main(["tables", "shop", "--schema", "nowhere"]) == cli.DONE
+    assert "There are no such tables." in capsys.readouterr().out
+    assert cli.main(["tables", "shpo"]) == cli.WRONG
+    assert "Did you mean shop?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "jupyter_export_config.py",
+            "c.ExportApp.connections = {'x://hunter2'",
+            "SyntaxError",
+        ),
+        ("jupyter_export_config.json", '{"ExportApp": hunter2', "cannot be read"),
+        ("jupyter_export_config.py", "c.ExportApp.connections = 'hunter2'", "holds no mapping"),
+        ("jupyter_export_config.py", "c.ExportApp.connections = {'a': 'hunter2'}", "has no URL"),
+        ("", "{hunter2", "JUPYTER_EXPORT_CONNECTIONS holds no mapping"),
+        ("", '["hunter2"]', "JUPYTER_EXPORT_CONNECTIONS holds no mapping"),
+        ("", '{"a": {"url": "x://hunter2", "user": []}}', "Did you mean users?"),
+    ],
+)
+def test_wrong_connections_are_one_sentence_without_a_secret(
+    name: str,
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    if name:
+        (tmp_path / name).write_text(text)
+    else:
+        monkeypatch.setenv(VARIABLE, text)
+    assert cli.main(["connections"]) == cli.WRONG
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "hunter2" not in shown.err + shown.out
+
+
+def test_where_connections_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(tmp_path / "lower", {"a": "file:///lower", "b": "file:///lower"}, monkeypatch)
+    configure(tmp_path / "upper", {"b": "file:///upper", "c": "file:///upper"}, monkeypatch)
+    (tmp_path / "upper" / "jupyter_export_config.py").write_text(
+        "c.ExportApp.connections.update({'d': 'file:///python', 'c': 'file:///python'})"
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "lower"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "upper"))
+    monkeypatch.setenv(VARIABLE, '{"e": "file:///variable"}')
+    found = {name: url.removeprefix("file:///") for name, url in connections().items()}
+    assert found == {"a": "lower", "b": "upper", "c": "upper", "d": "python", "e": "variable"}
 
 
 @pytest.mark.parametrize(

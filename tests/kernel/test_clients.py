@@ -22,6 +22,8 @@ from jupyter_export.errors import (
     SourceFailed,
 )
 
+from .conftest import SHOP, configure
+
 ROWS = 5_000
 TABLE = pa.table(
     {
@@ -34,9 +36,13 @@ TABLE = pa.table(
 
 
 @pytest.fixture(params=["local", "server"])
-def client(request: pytest.FixtureRequest) -> ExportClient:
+def client(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ExportClient:
     if request.param == "server":
         request.getfixturevalue("as_kernel")
+    else:
+        configure(tmp_path / "config", SHOP, monkeypatch)
     return find_client()
 
 
@@ -129,6 +135,19 @@ def test_download(client: ExportClient, name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).exists()
     assert client.download(job["id"], tmp_path / "other.csv") == tmp_path / "other.csv"
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_connections_and_their_tables(client: ExportClient) -> None:
+    (shop,) = client.connections()
+    assert (shop["name"], shop["dialect"], shop["kind"]) == ("shop", "sqlite", "database")
+    assert "sqlite:" not in str(shop)
+    assert client.tables("shop") == ()
+    with pytest.raises(NotFound, match="Did you mean shop"):
+        client.tables("shopp")
+    with pytest.raises(NotFound):
+        client.tables("")
+    query = {"type": "sql", "connection": "shop", "query": "SELECT 1 AS one"}
+    assert client.preview({"source": query})["datasets"][0]["rows"] == [[1]]
 
 
 def test_a_preview_shows_rows_types_and_losses(client: ExportClient, name: str) -> None:

@@ -11,9 +11,12 @@ import pyarrow as pa
 import pytest
 
 from jupyter_export.client import export
-from jupyter_export.client.draft import Rows
+from jupyter_export.client.card import Card, loss_text
+from jupyter_export.client.draft import Draft, draft_of
 from jupyter_export.client.find import LocalClients
+from jupyter_export.client.local import LocalClient
 from jupyter_export.client.preview import SAMPLE_ROWS, Head, text, without_totals
+from jupyter_export.client.rows import Rows
 from jupyter_export.errors import InvalidSpec
 from jupyter_export.pipeline.preview import SAMPLE_ROWS as LOOKED_AT
 
@@ -69,6 +72,49 @@ def test_losses_are_said_before_they_happen() -> None:
         "▲ 1 column would change:",
         "  legs: lists become JSON text (about 1,200 of them, e.g. “[1, 2]”)",
     ]
+
+
+def test_an_estimate_says_about() -> None:
+    dataset = {**FOUND["datasets"][0], "total_rows": 10_000_000, "estimated": True}
+    assert text({**FOUND, "datasets": [dataset]}).startswith("flights · about 10,000,000 rows · 3")
+
+
+MOMENTS = "a, b were read from warehouse one after the other: the database has no snapshot"
+
+
+def test_losses_of_a_database() -> None:
+    unlike = {**LOSS, "kind": "database_type", "count": None, "example": None}
+    unlike |= {"column": "address", "message": "inet is written as its text"}
+    moments = {**unlike, "kind": "not_point_in_time", "message": MOMENTS}
+    moments = [{**moments, "column": name, "dataset": name} for name in ("a", "b")]
+    assert text({**FOUND, "losses": [unlike, *moments]}).splitlines()[-4:] == [
+        "▲ 1 column would change:",
+        "  address: inet is written as its text",
+        f"  {MOMENTS}",
+        "About 2.1 MB as csv.",
+    ]
+    assert text({**FOUND, "losses": moments}).splitlines()[-3:-1] == ["▲ To know:", f"  {MOMENTS}"]
+    beyond = {**moments[0], "kind": "rows_beyond_limit", "message": "a sheet holds few rows"}
+    assert loss_text(beyond) == "a: a sheet holds few rows"
+
+
+def test_losses_of_a_database_on_the_card() -> None:
+    losses = [
+        {**LOSS, "kind": "not_point_in_time", "column": name, "dataset": name, "message": MOMENTS,
+         "count": None, "example": None}
+        for name in ("a", "b")
+    ]  # fmt: skip
+    progress = {"phase": "done", "rows": 1, "total_rows": 1, "percent": None, "bytes": 1}
+    result = {"path": "x.csv", "rows": 1, "bytes": 1, "sha256": "0" * 64, "files": []}
+    shown = Card(
+        {
+            "status": "completed", "name": "x", "spec": {}, "progress": progress, "error": None,
+            "created_at": None, "finished_at": None, "result": {**result, "losses": losses},
+        }
+    )  # fmt: skip
+    assert shown.text().splitlines()[1:] == [f"  ▲ {MOMENTS}"]
+    assert shown.html().count(MOMENTS) == 1
+    assert "▲ To know:" in shown.html()
 
 
 def test_control_characters_are_no_commands_of_the_terminal() -> None:
@@ -148,8 +194,58 @@ def test_a_stream_of_unknown_length_claims_none() -> None:
     assert found["datasets"][0]["total_rows"] is None
     assert [loss["count"] for loss in found["losses"]] == [None]
     assert found["bytes_estimate"] is None
-    short = Rows(lambda: pa.table({"n": [1, 2]}).to_reader())
+    closed = []
+    short = Rows(lambda: pa.table({"n": [1, 2]}).to_reader(), close=lambda: closed.append(True))
     assert export.preview(short, "x.csv")["datasets"][0]["total_rows"] == 2
+    assert closed == [True]
+    here = Rows(lambda: endless.read(), here=True)
+    assert export.preview(here, "x.csv")["datasets"][0]["total_rows"] is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"time_range": {"column": "n", "start": "2013"}},
+        {"sample": {"rows": 5}},
+        {"sort": ["n"]},
+        {"distinct": True},
+        {"group_by": ["n"]},
+        {"aggregates": [{"function": "count"}]},
+        {"pivot": {"on": "n", "values": "n"}},
+        {"where": "n > 1"},
+    ],
+)
+def test_what_needs_all_rows_gets_all_of_them(fields: dict[str, Any]) -> None:
+    rows = 3 * SAMPLE_ROWS
+    draft = draft_of(pa.table({"n": range(rows)}), {**fields, "format": "csv"}, lambda file: file)
+    assert sent_for(draft) == [rows]
+
+
+def test_a_followed_relation_needs_all_rows_of_both_ends() -> None:
+    rows = 3 * SAMPLE_ROWS
+    frames = {name: pa.table({"n": range(rows)}) for name in ("a", "b", "c")}
+    relations = [{"name": "r", "from": "a.n", "to": "b.n", "follow": True}]
+    draft = draft_of(frames, {"relations": relations, "format": "csv"}, lambda file: file)
+    assert sent_for(draft) == [rows, rows, SAMPLE_ROWS]
+
+
+def sent_for(draft: Draft) -> list[int]:
+    """Return the rows that a preview of ``draft`` sends of each frame."""
+    sent = []
+
+    class Counts(LocalClient):
+        def __init__(self) -> None:
+            pass
+
+        def upload(self, reader: Any, **_: Any) -> dict[str, Any]:
+            sent.append(reader.read_all().num_rows)
+            return {"id": f"u{len(sent)}"}
+
+        def preview(self, document: Any, rows: int = 20) -> dict[str, Any]:
+            return {"datasets": [], "losses": [], "bytes_estimate": None}
+
+    export._previewed(Counts(), draft, 20)
+    return sent
 
 
 def test_only_the_datasets_that_are_not_counted_lose_their_numbers() -> None:

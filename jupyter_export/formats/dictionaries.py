@@ -53,6 +53,9 @@ class GrowingDictionaries:
 
     def _codes(self, column: pa.DictionaryArray, place: str, name: str) -> pa.Array:
         known = self._words.get(place)
+        if known is None and not len(column.dictionary):
+            # to Arrow's writer nothing is no beginning that can grow: a word that no code names
+            known = self._words[place] = _some_word(column.dictionary.type)
         if known is None:
             self._words[place] = column.dictionary
             return column
@@ -72,6 +75,20 @@ class GrowingDictionaries:
                 hint="Convert it to text first.",
             ) from None
         return pa.DictionaryArray.from_arrays(codes, known, ordered=column.type.ordered)
+
+
+def _width(kind: pa.DataType) -> int:
+    return kind.byte_width if pa.types.is_fixed_size_binary(kind) else 0
+
+
+def _some_word(kind: pa.DataType) -> pa.Array:
+    """Return one value of a type, or none where it cannot be told."""
+    for word in (False, 0, "", b"", b"\0" * _width(kind)):
+        try:
+            return pa.array([word], kind)
+        except (pa.ArrowException, TypeError, ValueError):
+            continue
+    return pa.array([], kind)
 
 
 def has_dictionary(kind: pa.DataType) -> bool:

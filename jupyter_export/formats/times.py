@@ -43,7 +43,7 @@ def moments(column: pa.Array, name: str, style: Style, losses: LossLedger) -> pa
     if pa.types.is_time(kind):
         if style.time_format is not None:
             return _formatted_times(column, name, style.time_format, losses)
-        return _times(column)
+        return _times(column, name, losses)
     return _durations(column)
 
 
@@ -65,11 +65,46 @@ def needed_unit(column: pa.Array, at_least: str) -> str:
     return unit
 
 
-def _times(column: pa.Array) -> pa.Array:
+END_OF_DAY = "24:00:00"
+"""ISO 8601's end of a day, as a time of its own: PostgreSQL and DuckDB have it, Python has not."""
+
+
+def ends_of_day(column: pa.Array, name: str) -> pa.Array | None:
+    """Return which times are 24:00:00 (booleans without null), or None if none is.
+
+    Raises ``SourceFailed`` for what is no time of a day: Arrow holds any number of ticks.
+    """
+    ticks = _ticks(column)
+    ends = pc.min_max(ticks).as_py()
+    day = _DAY * _PER_SECOND[column.type.unit]
+    if ends["min"] is None or (ends["min"] >= 0 and ends["max"] < day):
+        return None
+    if ends["min"] < 0 or ends["max"] > day:
+        raise SourceFailed(
+            f"Column “{name}” holds a time that is not between 00:00:00 and 24:00:00.",
+            hint="Leave such rows out, or export to Parquet or Arrow.",
+        )
+    return pc.fill_null(pc.equal(ticks, pa.scalar(day, ticks.type)), False)
+
+
+def _ticks(column: pa.Array) -> pa.Array:
+    return column.view(pa.int32() if column.type.bit_width == 32 else pa.int64())
+
+
+def _times(column: pa.Array, name: str, losses: LossLedger) -> pa.Array:
+    late = ends_of_day(column, name)
+    kind, ticks = column.type, _ticks(column)
+    if late is not None:
+        ticks = pc.if_else(late, pa.scalar(0, ticks.type), ticks)
+        column = ticks.view(kind)
     cells = pc.cast(column, pa.string())
-    if column.type.unit in ("us", "ns", "ms") and len(column) > column.null_count:
-        per = _PER_SECOND[column.type.unit]
-        ticks = column.view(pa.int32() if column.type.bit_width == 32 else pa.int64())
+    if late is not None:
+        cells = pc.if_else(late, pc.binary_replace_slice(cells, 0, 2, "24"), cells)
+        message = f"readers of times know none of {END_OF_DAY}"
+        dropped = late.to_numpy(zero_copy_only=False)
+        losses.add(Loss("type", name, count(losses, dropped), message, None, END_OF_DAY))
+    if kind.unit in ("us", "ns", "ms") and len(column) > column.null_count:
+        per = _PER_SECOND[kind.unit]
         seconds = pc.multiply(pc.divide(ticks, per), per)
         if pc.all(pc.equal(ticks, seconds)).as_py():
             cells = pc.utf8_slice_codeunits(cells, 0, 8)
@@ -191,7 +226,12 @@ def _formatted_dates(days: pa.Array, name: str, pattern: str, losses: LossLedger
 
 def _formatted_times(column: pa.Array, name: str, pattern: str, losses: LossLedger) -> pa.Array:
     per = _PER_SECOND[column.type.unit]
-    ticks = _filled(column.view(pa.int32() if column.type.bit_width == 32 else pa.int64()))
+    if ends_of_day(column, name) is not None:
+        raise SourceFailed(
+            f"Column “{name}” holds {END_OF_DAY}, which a time_format cannot show.",
+            hint="Leave such rows out, or the time_format.",
+        )
+    ticks = _filled(_ticks(column))
     seconds = ticks // per
     report = _Report(column, name, losses, pattern, "time_format", "%H:%M:%S.%f")
     finer = ticks - seconds * per

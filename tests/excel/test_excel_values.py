@@ -14,6 +14,8 @@ import pyarrow as pa
 import pytest
 from python_calamine import CalamineWorkbook
 
+from jupyter_export.errors import SourceFailed
+
 from .writing import found, read_back, write
 
 DAY = dt.date(2024, 2, 29)
@@ -207,6 +209,21 @@ def test_dates_that_have_no_number_are_text(tmp_path: Path) -> None:
         "0001-01-01 00:00:00.000000",
     ]
     read_back(path, table)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
+)
+def test_the_end_of_a_day_is_text(kind: pa.DataType, tmp_path: Path) -> None:
+    second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+    ticks = pa.int32() if kind.bit_width == 32 else pa.int64()
+    times = pa.array([43_200 * second, 86_400 * second, None], ticks).view(kind)
+    path, losses = write(tmp_path, pa.table({"t": times}))
+    assert cells(path) == [dt.time(12), "24:00:00", None]
+    assert found(losses) == {("date_out_of_range", "t"): 1}
+    for odd in (-1, 86_400 * second + 1):
+        with pytest.raises(SourceFailed, match="“t” holds a time that is not between"):
+            write(tmp_path, pa.table({"t": pa.array([odd], ticks).view(kind)}))
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

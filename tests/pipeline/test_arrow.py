@@ -203,3 +203,17 @@ def _wrapped(array: pa.Array, how: str) -> pa.Array:
         sizes = pa.array([1, 0, 2], pa.int32())
         return pa.ListViewArray.from_arrays(pa.array([0, 1, 1], pa.int32()), sizes, array)
     return array
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("words", [["a"], [True], [1.5], [b"ab"]])
+def test_categories_that_begin_with_none(tmp_path: Path, structure: str, words: list[Any]) -> None:
+    """The first rows are all null, and so their dictionary is empty."""
+    made = pa.array(words)
+    parts = [
+        pa.DictionaryArray.from_arrays(pa.array([None, None], pa.int8()), made.slice(0, 0)),
+        pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), made),
+    ]
+    rows = [pa.record_batch({"c": part}) for part in parts]
+    written = write(FORMAT, rows, tmp_path, given=rows[0].schema, structure=structure, batch_rows=2)
+    assert values(read(written, structure)["c"]) == values(pa.array([None, None, *words, None]))

@@ -175,6 +175,28 @@ def test_years_before_the_thousandth_have_four_digits() -> None:
         shown(pa.array([253_402_300_800], pa.timestamp("s")), timestamp_format="%Y")
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_end_of_a_day(unit: str) -> None:
+    kind: Any = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+
+    def times(*ticks: int | None) -> pa.Array:
+        return pa.array(ticks, pa.int32() if kind.bit_width == 32 else pa.int64()).view(kind)
+
+    day = times(3600 * second, 86_400 * second, None)
+    assert shown(day) == (["01:00:00", "24:00:00", None], {"type": 1})
+    assert shown(day.slice(1, 1)) == (["24:00:00"], {"type": 1})
+    assert shown(day.dictionary_encode()) == (["01:00:00", "24:00:00", None], {"type": 1})
+    if unit != "s":
+        fine = shown(times(1, 86_400 * second))[0]
+        assert [text and text[:8] for text in fine] == ["00:00:00", "24:00:00"]
+    with pytest.raises(SourceFailed, match="“x” holds 24:00:00, which a time_format cannot show"):
+        shown(day, time_format="%H:%M")
+    for ticks in (-1, 86_400 * second + 1):
+        with pytest.raises(SourceFailed, match="“x” holds a time that is not between 00:00:00 and"):
+            shown(times(ticks))
+
+
 @pytest.mark.parametrize(
     ("column", "style", "lost"),
     [

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..floats import floats, integers
+from ..times import END_OF_DAY, ends_of_day
 from .found import Found
 
 _EPOCH = 25_569
@@ -60,9 +61,7 @@ def numbers(column: pa.Array, found: Found) -> tuple[pa.Array, Odd | None]:
     if pa.types.is_date(kind):
         return _dates(pc.cast(column, pa.date32(), safe=False), found)
     if pa.types.is_time(kind):
-        ticks = column.view(pa.int32() if kind.bit_width == 32 else pa.int64())
-        ms = _milliseconds(_filled(pc.cast(ticks, pa.int64())), kind.unit, column, found)
-        return _like(column, _fixed(None, ms)), None
+        return _times(column, found)
     if pa.types.is_duration(kind):
         return _durations(column, found)
     return _timestamps(column, found)
@@ -86,6 +85,21 @@ def _dates(column: pa.Array, found: Found) -> tuple[pa.Array, Odd | None]:
         days = pc.if_else(odd, 0, days)
         return integers(pc.add(days, _EPOCH)), Odd(odd, texts)
     return integers(pc.add(days, _EPOCH)), None
+
+
+def _times(column: pa.Array, found: Found) -> tuple[pa.Array, Odd | None]:
+    kind = column.type
+    ticks = column.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    # its number would be 1, which is the first day of the calendar
+    odd = ends_of_day(column, found.column)
+    texts = None
+    if odd is not None:
+        texts = pa.repeat(END_OF_DAY, pc.sum(odd).as_py())
+        _report(odd, pa.repeat(END_OF_DAY, len(column)), found)
+        ticks = pc.if_else(odd, pa.scalar(0, ticks.type), ticks)
+    ms = _milliseconds(_filled(pc.cast(ticks, pa.int64())), kind.unit, column, found)
+    shown = _like(column, _fixed(None, ms))
+    return shown, None if odd is None else Odd(odd, texts)
 
 
 def _timestamps(column: pa.Array, found: Found) -> tuple[pa.Array, Odd | None]:

@@ -13,7 +13,7 @@ from . import keys, structures
 from .frame import Frame, text_chunk
 from .metadata import metadata, with_rows
 from .options import JsonOptions
-from .relations import Tree, check_columns
+from .relations import Tree, check_columns, relationships
 from .rows import RowWriter
 
 Value: TypeAlias = Callable[[str, int], Iterator[Chunk]]
@@ -50,6 +50,7 @@ def check(tables: Sequence[Table], options: JsonOptions, context: FileContext) -
             '"to": "planes.tailnum"}; or use structure=records.',
             field="relations",
         )
+    check_columns(context.relations, schemas, every=True)
     tree = Tree(tables, context.relations)
     for link in tree.link.values():
         keys.check_types(
@@ -109,14 +110,8 @@ class _Document:
 
     def _normalized(self, names: Sequence[str], level: int) -> Iterator[Chunk]:
         line = self._frame.line(level + 1)
-        relations = [
-            {
-                "name": link.name,
-                "from": f"{link.child}.{link.child_column}",
-                "to": f"{link.parent}.{link.parent_column}",
-            }
-            for link in self._context.relations
-        ]
+        schemas = {table.name: table.schema for table in self._tables.values()}
+        relations = relationships(self._context.relations, schemas)
         yield text_chunk(f"{{{line}{self._frame.member('datasets')}")
         yield from self._object(names, self._records, level + 1)
         yield text_chunk(

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...registry import FileContext, Table
+from .relations import relationships
 
 
 def metadata(tables: Sequence[Table], context: FileContext) -> dict[str, Any]:
-    """Return name, version, time (RFC 3339, UTC), schema and query; the rows are not known yet."""
+    """Return name, version, time (RFC 3339, UTC), schema, query and, where there are any, the
+    relationships; the rows are not known yet."""
     from ... import __version__  # looked up in the installed package, when it is asked for
 
+    related = relationships(context.relations, {table.name: table.schema for table in tables})
     return {
         "name": context.name,
         "version": __version__,
@@ -24,6 +27,7 @@ def metadata(tables: Sequence[Table], context: FileContext) -> dict[str, Any]:
             for table in tables
         },
         "query": {table.name: dict(table.description) for table in tables},
+        **({"relationships": related} if related else {}),
     }
 
 

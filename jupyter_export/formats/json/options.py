@@ -41,7 +41,8 @@ class JsonLinesOptions(FormatOptions):
         "null", description="What NaN and Infinity become, for which JSON has no number."
     )
     metadata: bool = Field(
-        False, description="Say schema, query, rows, time and version in the file itself."
+        False,
+        description="Say schema, query, relationships, rows, time and version in the file itself.",
     )
 
     @field_validator("date_format")

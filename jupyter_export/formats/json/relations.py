@@ -11,21 +11,46 @@ from ...registry import Table
 from ...spec import Link
 
 
-def check_columns(links: Sequence[Link], schemas: Mapping[str, pa.Schema]) -> None:
-    """Raise ``InvalidSpec`` for a relation that names a column which its dataset does not have."""
+def check_columns(
+    links: Sequence[Link], schemas: Mapping[str, pa.Schema], *, every: bool = False
+) -> None:
+    """Raise ``InvalidSpec`` for a relation that names a column which its dataset does not export.
+
+    One that is followed may do so: its keys are the source's. ``every``: it may not either, for
+    its columns are needed in the file.
+    """
     for index, link in enumerate(links):
+        if link.follow is not None and not every:
+            continue
         for end, dataset, column in (
             ("from", link.child, link.child_column),
             ("to", link.parent, link.parent_column),
         ):
             names = schemas[dataset].names
             if column not in names:
+                said = "has no such column" if link.follow is None else "does not export it"
                 raise InvalidSpec(
-                    f"The relation “{link.name}” names “{dataset}.{column}”, and “{dataset}” has "
-                    "no such column.",
-                    hint=did_you_mean(column, names),
+                    f"The relation “{link.name}” names “{dataset}.{column}”, and “{dataset}” "
+                    f"{said}.",
+                    hint=did_you_mean(column, names)
+                    if link.follow is None
+                    else "Rows are put inside of one another by it: include it in columns.",
                     field=f"relations[{index}].{end}",
                 )
+
+
+def relationships(links: Sequence[Link], schemas: Mapping[str, pa.Schema]) -> list[dict[str, str]]:
+    """Return ``{"name", "from", "to"}`` of each relation whose two columns are in the file."""
+    return [
+        {
+            "name": link.name,
+            "from": f"{link.child}.{link.child_column}",
+            "to": f"{link.parent}.{link.parent_column}",
+        }
+        for link in links
+        if link.child_column in schemas[link.child].names
+        and link.parent_column in schemas[link.parent].names
+    ]
 
 
 class Tree:

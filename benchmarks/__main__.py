@@ -4,7 +4,8 @@
     python -m benchmarks --only csv,parquet  some parts
     python -m benchmarks --quick             100,000 rows, one run: does it work at all?
 
-Parts: csv, jsonl, parquet, gzip, excel, pdf, pages, options, memory, notebook.
+Parts: csv, jsonl, parquet, gzip, excel, pdf, pages, options, memory, notebook,
+databases.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .report import Target
 TARGET_ROWS = 1_000_000
 PARTS = (
     "csv", "jsonl", "parquet", "gzip", "excel", "pdf", "pages", "options", "memory", "notebook",
+    "databases",
 )  # fmt: skip
 OUTPUT = Path(__file__).parent / "output"
 NOTES = """\
@@ -89,7 +91,7 @@ def _measure(plan: parts.Plan, wanted: list[str]) -> list[Target]:
 
 
 def _machine() -> str:
-    libraries = ("pandas", "duckdb", "polars", "pyarrow")
+    libraries = ("pandas", "duckdb", "polars", "pyarrow", "adbc-driver-postgresql")
     named = ", ".join(f"{name} {version(name)}" for name in libraries)
     return (
         f"# Benchmarks\n\n{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "

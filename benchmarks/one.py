@@ -25,7 +25,9 @@ def main() -> None:
     chosen = arguments.parse_args()
     # Beside the uploads, not in the system's folder for temporary files: that may be memory.
     with tempfile.TemporaryDirectory(dir=chosen.uploads.parent, prefix="run-") as folder:
-        output = Path(folder) / f"out.{chosen.format.split(',')[0]}"
+        kind = chosen.format.split(",")[0]
+        # pandas takes the writer from the ending
+        output = Path(folder) / f"out.{'xlsx' if kind == 'excel' else kind}"
         measured = _run(chosen.format, chosen.name, chosen.upload, chosen.uploads, output)
         print(json.dumps({**measured, "bytes": os.path.getsize(output)}))
 
@@ -34,6 +36,8 @@ def _run(
     file_format: str, name: str, upload: str, uploads: Path, output: Path
 ) -> dict[str, float | int | None]:
     # A process imports what it measures and nothing else: imports are memory.
+    if upload.startswith("postgresql"):
+        return _database(file_format, name, *upload.rsplit("#", 1), output)
     if name == OURS:
         return _ours(file_format, upload, uploads, output)
     return _peer(file_format, name, upload, uploads, output)
@@ -70,6 +74,25 @@ def _peer(
     del table
     pa.default_memory_pool().release_unused()
     return {**measure(write), "rows": rows}
+
+
+def _database(
+    file_format: str, name: str, url: str, table: str, output: Path
+) -> dict[str, float | int | None]:
+    """Measure one way from a table to a file, warmed up with a small table."""
+    from . import postgres
+
+    if name.startswith(OURS):
+        where = postgres.FILTER if "filtered" in name else None
+        postgres.export(url, "warm", file_format, output, where)()
+        results = []
+        call = postgres.export(url, table, file_format, output, where)
+        measured = measure(lambda: results.append(call()))
+        return {**measured, "rows": results[0].rows}
+    prepare = postgres.PEERS[name]
+    prepare(url, "warm", output)()
+    output.unlink()
+    return {**measure(prepare(url, table, output)), "rows": None}
 
 
 if __name__ == "__main__":

@@ -50,28 +50,35 @@ CHOICES: dict[str, dict[str, Any]] = {
 
 def export(upload: str, file_format: str, uploads: Path, output: Path) -> Callable[[], Result]:
     """Return the call that exports an upload to ``output`` and gives the proof of it."""
-    spec = parse(
-        {
-            "source": {"type": "upload", "id": upload},
-            "output": {"path": output.name, "if_exists": "replace"},
-            **CHOICES[file_format],
-        }
-    )
-    scratch = output.parent / f"{output.name}.scratch"
-    here = Surroundings(
+    document = {
+        "source": {"type": "upload", "id": upload},
+        "output": {"path": output.name, "if_exists": "replace"},
+        **CHOICES[file_format],
+    }
+    return through(document, surroundings(output, uploads=uploads))
+
+
+def surroundings(output: Path, **more: Any) -> Surroundings:
+    """Return what a run that writes ``output`` needs to know."""
+    return Surroundings(
         root=output.parent,
         target=output,
         part=output.with_name(f".{output.name}.part"),
-        uploads=uploads,
-        scratch=scratch,
+        scratch=output.parent / f"{output.name}.scratch",
+        **{"uploads": output.parent, **more},
     )
 
+
+def through(document: dict[str, Any], here: Surroundings) -> Callable[[], Result]:
+    """Return the call that runs a spec and gives its result."""
+    spec = parse(document)
+
     def call() -> Result:
-        scratch.mkdir(exist_ok=True)
+        here.scratch.mkdir(exist_ok=True)
         try:
             *_, last = run(spec, here)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(here.scratch, ignore_errors=True)
         assert isinstance(last, Result), last
         return last
 

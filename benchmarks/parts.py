@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import OURS, WARM_UP_ROWS, data, generated
+from . import OURS, WARM_UP_ROWS, data, database_parts, generated
 from . import notebook as server
 from .documents import PEERS
 from .report import Target, at_least, at_most, comparison, fastest_peer, table, unmeasured
@@ -28,6 +28,7 @@ TITLES = {
     "options": "Formatting options",
     "memory": "Memory: eight times the rows",
     "notebook": "%export through a Jupyter server",
+    "databases": database_parts.TITLE,
 }
 STREAMED = ("csv", "jsonl", "parquet", "csv.gz")
 """Formats that are measured with eight times the rows as well."""
@@ -242,6 +243,10 @@ def memory(plan: Plan) -> Outcome:
         ]
     head = ("", f"MB at {plan.rows:,}", f"MB at {many:,}", "growth", f"wall s at {many:,}")
     return table(head, lines), targets
+
+
+def databases(plan: Plan) -> Outcome:
+    return database_parts.databases(plan.uploads, plan.rows, plan.runs)
 
 
 def notebook(plan: Plan) -> Outcome:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-import sqlalchemy as sa
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_export.client import export
-from jupyter_export.client.find import LocalClients
-from jupyter_export.errors import Cancelled, ExportError, InvalidRequest, InvalidSpec, QueryFailed
+from jupyter_export.errors import ExportError, InvalidRequest, InvalidSpec, QueryFailed
 
 from .connections import (
-    ENDLESS,
-    ENDLESS_IN_DUCK,
-    duck,
-    engine_of_file,
     engine_of_memory,
-    is_there_still,
     sqlite_file,
-    sqlite_memory,
 )
 from .shells import FLIGHTS, run, sql
 
@@ -137,55 +124,3 @@ def test_a_connection_is_no_frame(shell: InteractiveShell) -> None:
         shell.user_ns["warehouse"] = own
         with pytest.raises(InvalidRequest, match="%%export PATH --connection warehouse"):
             run(shell, "warehouse x.csv")
-
-
-# where Ctrl-C lands in a weak reference's callback, Python prints it and goes on
-@pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("what", ["count(*)", "n"])
-@pytest.mark.parametrize("make", [sqlite_memory, engine_of_memory, engine_of_file, duck])
-def test_an_interrupt_ends_the_query(
-    shell: InteractiveShell, what: str, make: Callable[[], Any], pressed: Callable[[], None]
-) -> None:
-    """Before its first row, and while rows are sent."""
-    own = shell.user_ns["warehouse"] = make()
-    pressed()
-    endless = ENDLESS_IN_DUCK if make is duck else ENDLESS
-    with pytest.raises(Cancelled, match="nothing was written"):
-        sql(shell, "x.csv --connection warehouse", endless.format(what))
-    assert is_there_still(own)
-    assert LocalClients.here().list()["jobs"] == []
-    own.dispose() if isinstance(own, sa.Engine) else own.close()
-
-
-@pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Press Ctrl-C, as the kernel's interrupt does, a little after rows were asked for; again
-    where Python lost it (in a weak reference's callback, for one), as a person would."""
-    threads = []
-    began, ended = threading.Event(), threading.Event()
-    send = export._sent
-
-    def noted(*arguments: Any) -> Any:
-        began.set()
-        try:
-            return send(*arguments)
-        finally:
-            ended.set()
-
-    def press() -> None:
-        if began.wait(60):
-            time.sleep(0.5)
-            while not ended.is_set():
-                signal.raise_signal(signal.SIGINT)
-                ended.wait(10)
-
-    def when_begun() -> None:
-        monkeypatch.setattr(export, "_sent", noted)
-        threads.append(threading.Thread(target=press))
-        threads[0].start()
-
-    yield when_begun
-    ended.set()
-    began.set()
-    for thread in threads:
-        thread.join(20)

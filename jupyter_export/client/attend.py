@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -40,3 +42,40 @@ def attended(work: Callable[[], T], interrupt: Callable[[], None] | None) -> T:
     if errors:
         raise errors[0]
     return values[0]
+
+
+class Pressed:
+    """Whether Ctrl-C was pressed."""
+
+    seen = False
+
+    def check(self) -> None:
+        """Raise ``KeyboardInterrupt`` if it was."""
+        if self.seen:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def listening(interrupt: Callable[[], None] | None) -> Iterator[Pressed]:
+    """Note Ctrl-C while rows are read in this thread, and call ``interrupt``, before it is raised.
+
+    Raised alone it may be lost: Python prints and forgets what is raised in a finalizer or a weak
+    reference's callback (``sys.unraisablehook``), and the query would go on.
+    """
+    pressed = Pressed()
+    before: Any = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield pressed
+        return
+
+    def heard(number: int, frame: Any) -> None:
+        pressed.seen = True
+        if interrupt is not None:
+            interrupt()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, heard)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

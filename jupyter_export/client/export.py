@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ..errors import Forbidden, InvalidRequest, InvalidSpec, ServerUnavailable, did_you_mean
 from ..spec import ExportSpec, parse
 from . import draft as drafts
+from .attend import listening
 from .draft import Draft, draft_from, draft_of
 from .find import LocalClients, server_client
 from .job import Job
@@ -324,21 +325,26 @@ def _followed(draft: Draft) -> set[str]:
 
 
 def _sent(client: ExportClient, frame: Any, head: Head | None = None) -> dict[str, Any]:
-    rows = frame if isinstance(frame, Rows) else None
-    try:
+    if not isinstance(frame, Rows):
         reader = drafts.read(frame)
-        if head is not None:
-            reader = head.of(reader)
-        if rows is None:
-            return client.upload(reader)
-        return client.upload(rows.travelling(reader), interrupt=rows.interrupt)
-    except Exception as error:
-        if rows is not None and (rows.here or rows.begins_here) and was_interrupted(error):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if rows is not None and rows.close is not None:
-            rows.close()
+        return client.upload(head.of(reader) if head else reader)
+    alone = frame.here or frame.begins_here
+    with listening(frame.interrupt if alone else None) as pressed:
+        try:
+            reader = drafts.read(frame)
+            if head is not None:
+                reader = head.of(reader)
+            sent = client.upload(frame.travelling(reader), interrupt=frame.interrupt)
+        except Exception as error:
+            pressed.check()
+            if alone and was_interrupted(error):
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            if frame.close is not None:
+                frame.close()
+        pressed.check()
+        return sent
 
 
 def _started_from(client: ExportClient, uploads: list[str]) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import duckdb
@@ -243,12 +243,18 @@ def test_a_statement_without_rows(own: tuple[str, Any]) -> None:
 def test_interrupt(own: tuple[str, Any]) -> None:
     name, value = own
     column = "name" if name == "postgresql" else "id"
-    reader, interrupt, close = read_query(
-        value, f"SELECT {column} AS n FROM flights UNION ALL {BUSY[name]}"
-    )
-    with pytest.raises(QueryCancelled), interrupted(interrupt):
+    query = f"SELECT {column} AS n FROM flights UNION ALL {BUSY[name]}"
+    begun: list[Callable[[], None]] = []
+
+    def interrupt() -> None:
+        for each in begun:
+            each()
+
+    # a slow machine may compute before the first row, that is, while the query is begun
+    with ExitStack() as stack, pytest.raises(QueryCancelled), interrupted(interrupt):
+        reader, _, close = read_query(value, query, None, lambda _, end: begun.append(end))
+        stack.callback(close)
         reader.read_all()
-    close()
 
 
 @pytest.mark.parametrize("kind", ["mysql", "mysql engine", "postgresql", "postgresql engine"])

@@ -16,7 +16,8 @@
         ├── SourceFailed          source_failed
         │   ├── LoginRefused      login_refused     user, password or database are not accepted
         │   ├── ConnectionFailed  connection_failed the database cannot be reached
-        │   └── ConnectionLost    connection_lost   the database went away in mid-stream
+        │   ├── ConnectionLost    connection_lost   the database went away in mid-stream
+        │   └── Throttled         throttled         the source asks to be asked less often
         ├── QueryFailed           query_failed
         │   ├── StatementTimeout  statement_timeout
         │   └── QueryCancelled    query_cancelled   somebody else ended the query
@@ -148,6 +149,10 @@ class ConnectionFailed(SourceFailed):
 
 class ConnectionLost(SourceFailed):
     code = "connection_lost"
+
+
+class Throttled(SourceFailed):
+    code = "throttled"
 
 
 class QueryFailed(RunError):

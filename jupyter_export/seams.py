@@ -5,6 +5,7 @@ One implementation stands in one file; ``registry`` finds it by its name.
 
 from __future__ import annotations
 
+import functools
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from .errors import Forbidden, InvalidSpec, NotFound, did_you_mean
+from .folders import open_checked
 from .losses import Loss, LossLedger
 from .spec import Link, SqlSource, TableSource
 
@@ -63,6 +65,8 @@ class Surroundings:
     """The folder that the engine may spill into."""
     confined: bool = True
     """True: nothing outside ``root`` is read."""
+    allow_hidden: bool = False
+    """True: files whose names begin with a dot are read, too, where the run is confined."""
     connections: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict, repr=False)
     """Name -> URL, already looked up, or the fields of a ``Connection`` with it."""
     memory_limit: int = 512 * 1000**2
@@ -70,10 +74,23 @@ class Surroundings:
     threads: int = 2
     max_rows: int | None = None
     max_bytes: int | None = None
+    min_free_disk: int = 0
+    """Bytes that must stay free on the target's disk: a run that would take them ends."""
+    disk_left: int | None = None
+    """Bytes that spilled data, and the file if nobody has named it, may take together."""
+    temporary: bool = False
+    """True: nobody has named the file, and it counts towards ``disk_left``."""
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     """The moment that the files name as their time (UTC)."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set from any thread: the run stops within 0.2 s and raises ``Cancelled``."""
+    approve: Callable[[Any], None] = lambda result: None
+    """Called with the ``Result``, once everything is on the disk and proved, right before the files
+    get their names: whoever runs the job notes it, or refuses by raising."""
+
+    out: Callable[[Bytes], None] | None = field(default=None, repr=False)
+    """Takes the bytes of the export as they are made, in order; nothing gets a name on a disk then.
+    May wait while the reader is slow."""
 
     def connection(self, name: str, field: str = "source.connection") -> Connection:
         """Return the connection of that name. Raises ``InvalidSpec`` naming the nearest."""
@@ -89,8 +106,17 @@ class Surroundings:
     def file(self, given: str, field: str) -> Path:
         """Return the existing file that ``given`` (of the spec's ``field``) means.
 
-        Raises ``Forbidden`` outside the root of a confined run, ``NotFound`` for no file.
+        Raises ``Forbidden`` outside the root of a confined run, ``NotFound`` for no file. Open it
+        with ``open_file``.
         """
+        parts = given.replace("\\", "/").split("/")
+        hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+        if hidden and self.confined and not self.allow_hidden:
+            raise Forbidden(
+                f"“{given[:200]}” is hidden: a name in it begins with a dot.",
+                hint="Choose a file whose path does not.",
+                field=field,
+            )
         try:
             path = (self.root / given).resolve()
             exists = path.is_file()
@@ -98,13 +124,22 @@ class Surroundings:
             raise NotFound(f"There is no file “{given[:200]}”.", field=field) from None
         if self.confined and not path.is_relative_to(self.root.resolve()):
             raise Forbidden(
-                f"“{given}” is outside the folder that this server serves.",
+                f"“{given[:200]}” is outside the folder that this server serves.",
                 hint="Give a path below it.",
                 field=field,
             )
         if not exists:
             raise NotFound(f"There is no file “{given}”.", field=field)
         return path
+
+    def open_file(self, given: str, field: str) -> BinaryIO:
+        """Open what ``file`` returns, even when somebody puts a link in its way meanwhile: that
+        is ``NotFound``, too."""
+        path = self.file(given, field)
+        try:
+            return open(open_checked(path, self.root if self.confined else None), "rb")
+        except OSError:
+            raise NotFound(f"The file “{given[:200]}” cannot be read.", field=field) from None
 
 
 @contextmanager
@@ -287,6 +322,11 @@ class FileContext:
 class RowCounter(ABC):
     """Counts rows in what was written, knowing nothing of what was meant to be written."""
 
+    reads: ClassVar[Literal["nothing", "end", "file"]] = "file"
+    """What ``finish`` looks at: nothing, as ``update`` has seen it all; the last 16 MB, what is
+    before them may be zeros; the whole file. No more than that is kept of a file that is sent as
+    it is made."""
+
     def update(self, data: Bytes) -> None:  # noqa: B027 - most formats count the finished file
         """See the next bytes of the file before compression, as ``encode`` cut them."""
 
@@ -343,9 +383,17 @@ class Format(ABC):
         """Tell whether these options make a folder of files (parts, partitions) of one table."""
         return False
 
+    def by_turns(self, options: Any) -> bool:
+        """Tell whether several files may be written by turns; False: one after another."""
+        return self.several_files(options)
+
     @abstractmethod
     def counter(self, options: Any) -> RowCounter:
         """Return a fresh counter for one file, of all the tables in it."""
+
+    def stream_counter(self, options: Any) -> RowCounter:
+        """Return a counter for a file that is sent as it is made: best one that ``reads`` less."""
+        return self.counter(options)
 
     def losses(self, schema: pa.Schema, options: Any) -> Sequence[Loss]:
         """Return what the types alone tell will be lost; values are looked at by ``encode``."""
@@ -372,6 +420,12 @@ class Format(ABC):
             "label": self.label,
             "endings": list(self.endings),
             "media_type": self.media_type,
-            "options": self.options.model_json_schema(),
+            "options": _schema_of(self.options),
             "capabilities": dict(self.capabilities.__dict__),
         }
+
+
+@functools.cache
+def _schema_of(options: OptionsModel) -> dict[str, Any]:
+    """Return the JSON Schema of options, made once; nobody changes it."""
+    return options.model_json_schema()

@@ -23,6 +23,7 @@ from . import readback
 from .batches import even, in_order
 from .declared import Declared, cast, declared_schema
 from .dictionaries import GrowingDictionaries
+from .sent_arrow import SentCounter
 
 _BYTES = 64 * 1024**2
 _LARGE = 64 * 1024
@@ -95,6 +96,9 @@ class ArrowFormat(Format):
 
     def counter(self, options: ArrowOptions) -> RowCounter:
         return _IpcCounter(options)
+
+    def stream_counter(self, options: ArrowOptions) -> RowCounter:
+        return SentCounter(options.structure == "file")
 
     def reader(self, schema: pa.Schema, path: str, options: ArrowOptions, compression: str) -> str:
         return readback.arrow(path, stream=options.structure == "stream")

@@ -87,6 +87,8 @@ class HtmlFormat(Format):
 class _RowTagCounter(RowCounter):
     """Counts the tags that begin a row: in a cell's text, ``<`` is always escaped."""
 
+    reads = "nothing"
+
     def __init__(self) -> None:
         self._rows = 0
         self._tail = b""

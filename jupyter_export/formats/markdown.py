@@ -87,6 +87,8 @@ class _PipeCounter(RowCounter):
     """Counts the lines that begin with a pipe, less the two of each table's head. A table begins
     the file or follows an empty line; in a cell, a line end is ``<br>``."""
 
+    reads = "nothing"
+
     def __init__(self) -> None:
         self._lines = 0
         self._tables = 0

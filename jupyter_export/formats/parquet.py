@@ -187,6 +187,8 @@ class ParquetFormat(Format):
 class _FooterCounter(RowCounter):
     """Asks PyArrow, which reads the finished file's own footer."""
 
+    reads = "end"
+
     def finish(self, path: Path) -> int:
         with pq.ParquetFile(path) as file:
             metadata = file.metadata

@@ -16,6 +16,7 @@ from .. import registry
 from ..errors import Cancelled, Incomplete, LossRefused, TooLarge
 from ..progress import Phase, Progress, Result
 from ..registry import Chunk, LossLedger, Retyped, Surroundings
+from ..room import Room
 from ..sinks import Sink, open_sink
 from ..sinks.folder import MANIFEST
 from ..spec import ExportSpec
@@ -52,13 +53,16 @@ def _attempt(
         choice = registry.choose(spec, here.target.name)
         context = encoding.context_of(spec, choice, here)
         meter = Meter()
+        target = here.target if here.out is None else None
+        room = Room(target, here.scratch, here.min_free_disk, most=here.disk_left)
+        room.check()
         yield meter.progress("reading")
         opened = Opening(here, databases, meter, stack).open(spec)
         tables = [each.table for each in opened]
         schemas = {table.name: table.schema for table in tables}
         losses = losses_of_types(opened, choice)
         _refuse_losses(spec, losses)
-        counters = encoding.Counters(choice)
+        counters = encoding.Counters(choice, streamed=here.out is not None)
         chunks = stack.enter_context(
             closing(
                 cast("Generator[Chunk]", encoding.encode(tables, choice, context, losses)),
@@ -74,30 +78,38 @@ def _attempt(
         )
         for chunk in chunks:
             heard()
+            room.check(sink.bytes if here.temporary else 0)
             counters.update(chunk)
-            sink.write(chunk.data, chunk.file)
             meter.wrote(chunk.rows, sink.bytes)
+            # before they are written: what was sent cannot be taken back
             _check_limits(here, meter)
+            sink.write(chunk.data, chunk.file)
             if meter.due():
                 yield meter.progress("writing")
         yield meter.progress("publishing")
         sink.finish()
+        room.check(sink.bytes if here.temporary else 0, at_once=True)
         # what the compressor held back until now counts as well
         meter.wrote(0, sink.bytes)
         _check_limits(here, meter)
         rows = counters.finish(sink)
         _prove(meter, sum(rows.values()), opened)
         _refuse_losses(spec, losses)
-        # a reader that cannot be told must fail here, not when the file is there already
-        encoding.reader(schemas, choice, context, here.target)
         if encoding.separately(tables, choice):
             sink.write(encoding.manifest(spec, context, tables, rows, sink), MANIFEST)
             sink.finish()
+        sink.seal()
         heard()
+
+        def result(path: Path) -> Result:
+            lines = encoding.reader(schemas, choice, context, path)
+            return _result(here, path, rows, sink, losses, lines)
+
+        proved = result(here.target)
+        here.approve(proved)
         published = sink.publish()
         yield meter.progress("done", final=True)
-        lines = encoding.reader(schemas, choice, context, published)
-        yield _result(here, published, rows, sink, losses, lines)
+        yield proved if published == here.target else result(published)
 
 
 def _check_limits(here: Surroundings, meter: Meter) -> None:

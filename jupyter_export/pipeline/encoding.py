@@ -105,14 +105,16 @@ def _alike(name: str) -> str:
 class Counters:
     """A row counter for each file, as its bytes come."""
 
-    def __init__(self, choice: Choice) -> None:
-        self._choice = choice
+    def __init__(self, choice: Choice, *, streamed: bool = False) -> None:
+        made = choice.format
+        self._options = choice.options
+        self._new = made.stream_counter if streamed else made.counter
         self._of: dict[str, RowCounter] = {}
 
     def update(self, chunk: Chunk) -> None:
         counter = self._of.get(chunk.file)
         if counter is None:
-            counter = self._of[chunk.file] = self._choice.format.counter(self._choice.options)
+            counter = self._of[chunk.file] = self._new(self._options)
         counter.update(chunk.data)
 
     def finish(self, sink: Sink) -> dict[str, int]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
+import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +16,18 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from ..errors import OutputExists
+from ..folders import Folder
 from ..registry import Bytes, Compression
-from .local import already_there, flush_folder, free_names, make_folder
+from .local import already_there, free_names, open_folder
 from .sink import IfExists, Sink, Written
-from .written import WrittenFile, explain
+from .written import WrittenFile, another, explain
 
 MANIFEST = "manifest.json"
 _OPEN = 64
 """Files held open at a time: far below what a process may have."""
 _COMPRESSING = 8
 """Files compressed at a time: a compressor holds up to 7 MB."""
+_LARGEST_MANIFEST = 64 * 1024**2
 _NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
@@ -34,7 +36,8 @@ class FolderSink(Sink):
 
     Only a folder that holds nothing but what such an export has written is replaced, since
     everything in it goes. ``check`` is called again and again while many files are finished, and
-    may raise. The files of a folder that is not ``durable`` are not flushed to the disk.
+    may raise. The files of a folder that is not ``durable`` are not flushed to the disk. ``root``
+    is as for a ``LocalSink``: what stands below it is held open, and no link is followed.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class FolderSink(Sink):
         target: Path,
         part: Path,
         *,
+        root: Path | None = None,
         if_exists: IfExists = "error",
         compression: Compression = "none",
         check: Callable[[], None] = lambda: None,
@@ -49,6 +53,9 @@ class FolderSink(Sink):
     ) -> None:
         self.target = target
         self.part = part
+        self._root = root
+        self._around: Folder | None = None
+        self._inner: Folder | None = None
         self._if_exists = if_exists
         self._compression: Compression = compression
         self._check = check
@@ -76,11 +83,14 @@ class FolderSink(Sink):
         return self.part.joinpath(*PurePosixPath(file).parts)
 
     def __enter__(self) -> FolderSink:
-        make_folder(self.part.parent, self.target)
-        self._clear()
+        self._around = open_folder(self.part.parent, self._root, self.target)
         try:
-            self.part.mkdir()
+            self._around.remove_all(self.part.name)
+            self._around.make([self.part.name])
+            self._inner = Folder(self.part, self.part.parent)
+            self._check_part()
         except OSError as error:
+            self._close()
             raise explain(error, self.target.name) from error
         return self
 
@@ -93,7 +103,10 @@ class FolderSink(Sink):
         self._hashing.shutdown()
         for file in self._files.values():
             file.rest()
-        self._clear()
+        try:
+            self._held.remove_all(self.part.name)
+        finally:
+            self._close()
 
     def write(self, data: Bytes, file: str = "") -> None:
         written = self._files.get(file)
@@ -122,8 +135,8 @@ class FolderSink(Sink):
         self._open.clear()
         if not self._durable:
             return
-        for folder in {self.path_of(name).parent for name in self._files}:
-            flush_folder(folder)
+        for way in {PurePosixPath(name).parent.parts for name in self._files}:
+            self._own.flush(way)
 
     def publish(self) -> Path:
         """Give the finished folder its name and return it.
@@ -132,19 +145,25 @@ class FolderSink(Sink):
         such export has written.
         """
         try:
+            self._held.check()
+            self._check_part()
             published = self._name_it()
-            flush_folder(published.parent)
+            self._held.flush()
         except OSError as error:
             raise explain(error, self.target.name) from error
         self.target = published
         return published
 
     def _new(self, file: str) -> WrittenFile:
-        path = self.path_of(file)
-        make_folder(path.parent, self.target)
+        way = PurePosixPath(file).parts
+        try:
+            self._own.make(way[:-1])
+        except OSError as error:
+            raise explain(error, self.target.name) from error
         plain = "none" if file == MANIFEST else self._compression
         written = WrittenFile(
-            path,
+            self._own,
+            way,
             f"{self.target.name}/{file}",
             compression=plain,
             hashing=self._hashing,
@@ -155,15 +174,16 @@ class FolderSink(Sink):
         return written
 
     def _name_it(self) -> Path:
-        if self._if_exists == "replace" and os.path.lexists(self.target):
+        folder = self._held
+        if self._if_exists == "replace" and folder.look(self.target.name) is not None:
             return self._replace()
         names = free_names(self.target) if self._if_exists == "rename" else iter([self.target])
         for name in names:
-            if os.path.lexists(name):
+            if folder.look(name.name) is not None:
                 continue
             try:
                 # never over a file or a folder with something in it, whoever made it meanwhile
-                os.rename(self.part, name)
+                folder.rename(self.part.name, name.name)
             except OSError as error:
                 if error.errno in _NOT_FREE:
                     continue
@@ -172,7 +192,9 @@ class FolderSink(Sink):
         raise already_there(self.target)
 
     def _replace(self) -> Path:
-        if not self.target.is_dir() or self.target.is_symlink():
+        folder, target = self._held, self.target.name
+        known = folder.look(target)
+        if known is None or not stat.S_ISDIR(known.st_mode):
             raise OutputExists(
                 f"“{self.target.name}” is a file, and this export makes a folder.",
                 hint="Choose another name.",
@@ -186,45 +208,59 @@ class FolderSink(Sink):
                 hint="Choose another name, or remove the folder yourself.",
                 field="output.path",
             )
-        old = self.part.with_name(f"{self.part.name}.old")
-        os.rename(self.target, old)
+        old = f"{self.part.name}.old"
+        folder.rename(target, old)
         try:
-            os.rename(self.part, self.target)
+            folder.rename(self.part.name, target)
         except OSError:
-            os.rename(old, self.target)
+            folder.rename(old, target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):
+            folder.remove_all(old)
         return self.target
+
+    @property
+    def _held(self) -> Folder:
+        assert self._around is not None, "the sink is not open"
+        return self._around
+
+    @property
+    def _own(self) -> Folder:
+        assert self._inner is not None, "the sink is not open"
+        return self._inner
+
+    def _check_part(self) -> None:
+        """Raise unless the hidden folder still has its name."""
+        found = self._held.look(self.part.name)
+        if found is None or not self._own.is_same(found):
+            raise another(self.target.name)
+
+    def _close(self) -> None:
+        for folder in (self._inner, self._around):
+            if folder is not None:
+                folder.close()
 
     def _foreign(self) -> str | None:
         """Return a file of the folder that is neither in its manifest nor named as ours are."""
-        listed = _listed(self.target / MANIFEST)
+        listed = self._listed()
         shapes = {_shape(name) for name in self._files}
-        for folder, _, names in os.walk(self.target):
-            for name in sorted(names):
-                file = (Path(folder) / name).relative_to(self.target).as_posix()
-                if file != MANIFEST and file not in listed and _shape(file) not in shapes:
-                    return file
+        for file in self._held.files(self.target.name):
+            if file != MANIFEST and file not in listed and _shape(file) not in shapes:
+                return file
         return None
 
-    def _clear(self) -> None:
-        """Remove the hidden folder, or what a link or file of its name is; no link is followed."""
-        if self.part.is_symlink() or self.part.is_file():
-            self.part.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.part)
+    def _listed(self) -> set[str]:
+        """Return the files that the manifest of the folder that is there names; none where it is
+        no manifest of ours."""
+        try:
+            with open(self._held.open([self.target.name, MANIFEST], os.O_RDONLY), "rb") as file:
+                datasets = json.loads(file.read(_LARGEST_MANIFEST))["datasets"]
+            return {file["path"] for dataset in datasets for file in dataset["files"]}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return set()
 
 
 def _shape(file: str) -> tuple[str, ...]:
     """Return what the names of all parts, or of all partitions (``key=value/``), share."""
     *folders, name = file.split("/")
     return (*(each for each in folders if "=" not in each), re.sub(r"[0-9]+", "0", name))
-
-
-def _listed(manifest: Path) -> set[str]:
-    """Return the files that a manifest names; none where it is no manifest of ours."""
-    try:
-        datasets = json.loads(manifest.read_bytes())["datasets"]
-        return {file["path"] for dataset in datasets for file in dataset["files"]}
-    except (OSError, ValueError, LookupError, TypeError):
-        return set()

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputExists
+from ..folders import Folder
 from ..registry import Bytes, Compression, split_ending
 from .sink import IfExists, Sink, Written
-from .written import WrittenFile, explain
+from .written import WrittenFile, another, explain
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -29,7 +30,9 @@ class LocalSink(Sink):
     """Write, hash and count bytes; ``publish`` gives them their name. Leaving without it removes
     what was written.
 
-    ``bytes`` and ``sha256`` speak of the finished (compressed) file.
+    ``bytes`` and ``sha256`` speak of the finished (compressed) file. The folder is opened once and
+    held, below ``root`` without following any link, so that nothing is written elsewhere when
+    somebody puts a link in the place of one of its folders meanwhile.
     """
 
     def __init__(
@@ -37,11 +40,14 @@ class LocalSink(Sink):
         target: Path,
         part: Path,
         *,
+        root: Path | None = None,
         if_exists: IfExists = "error",
         compression: Compression = "none",
     ) -> None:
         self.target = target
         self.part = part
+        self._root = root
+        self._folder: Folder | None = None
         self._if_exists = if_exists
         self._compression: Compression = compression
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="jupyter-export-hash")
@@ -62,13 +68,18 @@ class LocalSink(Sink):
         return self.part
 
     def __enter__(self) -> LocalSink:
-        make_folder(self.part.parent, self.target)
-        self._file = WrittenFile(
-            self.part,
-            self.target.name,
-            compression=self._compression,
-            hashing=self._hashing,
-        )
+        self._folder = open_folder(self.part.parent, self._root, self.target)
+        try:
+            self._file = WrittenFile(
+                self._folder,
+                [self.part.name],
+                self.target.name,
+                compression=self._compression,
+                hashing=self._hashing,
+            )
+        except BaseException:
+            self._folder.close()
+            raise
         return self
 
     def __exit__(
@@ -79,7 +90,11 @@ class LocalSink(Sink):
     ) -> None:
         self._hashing.shutdown()
         self._written.rest()
-        self.part.unlink(missing_ok=True)
+        folder = self._held
+        try:
+            folder.remove(self.part.name)
+        finally:
+            folder.close()
 
     def write(self, data: Bytes, file: str = "") -> None:
         self._written.write(data)
@@ -94,8 +109,11 @@ class LocalSink(Sink):
         with ``rename`` the first free name of ``name (1).ending``, … is taken.
         """
         try:
+            self._held.check()
+            if not self._written.is_at(self.part.name):
+                raise another(self.target.name)
             published = self._name_it()
-            flush_folder(published.parent)
+            self._held.flush()
         except OSError as error:
             raise explain(error, self.target.name) from error
         self.target = published
@@ -106,32 +124,53 @@ class LocalSink(Sink):
         assert self._file is not None, "the sink is not open"
         return self._file
 
+    @property
+    def _held(self) -> Folder:
+        assert self._folder is not None, "the sink is not open"
+        return self._folder
+
     def _name_it(self) -> Path:
+        folder, part = self._held, self.part.name
         if self._if_exists == "replace":
-            _keep_mode(self.target, self.part)
-            os.replace(self.part, self.target)
+            _keep_mode(folder, self.target.name, part)
+            folder.replace(part, self.target.name)
             return self.target
         names = iter([self.target]) if self._if_exists == "error" else free_names(self.target)
         for name in names:
             try:
-                _rename_exclusively(self.part, name)
+                _rename_exclusively(folder, part, name.name)
             except FileExistsError:
                 continue
             return name
         raise already_there(self.target)
 
 
-def _keep_mode(old: Path, new: Path) -> None:
+def _keep_mode(folder: Folder, old: str, new: str) -> None:
     """Give ``new`` the permissions of the file that it replaces, if that is one."""
+    if sys.platform == "win32":
+        return  # they are those of the folder
     with suppress(OSError):
-        known = os.lstat(old)
-        if stat.S_ISREG(known.st_mode):
-            os.chmod(new, stat.S_IMODE(known.st_mode) & 0o777)
+        known = folder.look(old)
+        if known is not None and stat.S_ISREG(known.st_mode):
+            file = folder.open([new], os.O_RDONLY)
+            try:
+                os.fchmod(file, stat.S_IMODE(known.st_mode) & 0o777)
+            finally:
+                os.close(file)
 
 
-def make_folder(folder: Path, target: Path) -> None:
+def open_folder(path: Path, root: Path | None, target: Path) -> Folder:
+    """Return the folder ``path``, made where it is missing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if root is not None and path.is_relative_to(root):
+            base = Folder(root, root)
+            try:
+                base.make(path.relative_to(root).parts)
+            finally:
+                base.close()
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+        return Folder(path, root)
     except OSError as error:
         raise explain(error, target.name) from error
 
@@ -153,30 +192,18 @@ def already_there(target: Path) -> OutputExists:
     )
 
 
-def _rename_exclusively(part: Path, target: Path) -> None:
+def _rename_exclusively(folder: Folder, part: str, target: str) -> None:
     """Rename, or raise ``FileExistsError``: never over another file, whoever made it meanwhile."""
     if sys.platform == "win32":
-        os.rename(part, target)
+        folder.rename(part, target)
         return
     try:
-        os.link(part, target, follow_symlinks=False)
+        folder.link(part, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         # a file system without hard links: reserve the name, then replace the reservation
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        os.replace(part, target)
+        os.close(folder.open([target], os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        folder.replace(part, target)
         return
-    os.unlink(part)
-
-
-def flush_folder(folder: Path) -> None:
-    if sys.platform == "win32":
-        return
-    # the file has its name already: where a folder cannot be flushed, that is no failure any more
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    folder.remove(part)

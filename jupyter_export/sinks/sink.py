@@ -54,6 +54,11 @@ class Sink(ABC):
     def finish(self) -> None:
         """Write what is left and flush everything to the disk; all bytes are final after this."""
 
+    def seal(self) -> None:
+        """Make what is still to be made of the finished files; ``bytes``, ``sha256`` and ``files``
+        are those of what will be published from now on."""
+        return
+
     @abstractmethod
     def publish(self) -> Path:
         """Give what is finished its name and return it. Raises ``OutputExists``."""

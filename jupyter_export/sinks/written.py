@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from pathlib import Path
 
 from ..errors import DiskFull, ExportError, WriteFailed
+from ..folders import Folder
 from ..registry import Bytes, Compression
 from .compression import Compressor, compressor
 
@@ -18,7 +20,8 @@ _WRITEBACK = 8 * 1024**2
 
 
 class WrittenFile:
-    """Append bytes to a new file at ``path``; ``bytes`` and ``sha256`` speak of what is in it.
+    """Append bytes to a new file, ``way`` below ``folder``; ``bytes`` and ``sha256`` speak of what
+    is in it.
 
     The file may be set aside for a while and is opened again by the next write; what is written
     then is a further member of a gzip file (RFC 1952, section 2.2), and refused by the other kinds
@@ -28,15 +31,17 @@ class WrittenFile:
 
     def __init__(
         self,
-        path: Path,
+        folder: Folder,
+        way: Sequence[str],
         shown: str,
         *,
         compression: Compression,
         hashing: Executor,
         durable: bool = True,
     ) -> None:
-        self.path = path
         self.bytes = 0
+        self._folder = folder
+        self._way = tuple(way)
         self._shown = shown
         self._durable = durable
         self._compression: Compression = compression
@@ -45,7 +50,8 @@ class WrittenFile:
         self._flushed = 0
         self._finished = False
         self._file: int | None = None
-        self._open(os.O_CREAT | os.O_TRUNC)
+        self._identity: tuple[int, int] | None = None
+        self._make()
 
     @property
     def sha256(self) -> str:
@@ -107,13 +113,33 @@ class WrittenFile:
             )
         return compressor("gzip")
 
-    def _open(self, how: int) -> None:
-        flags = os.O_WRONLY | how | getattr(os, "O_BINARY", 0)
-        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    def _make(self) -> None:
+        """Make the file anew: what has its name already may have another name elsewhere, too."""
         try:
-            self._file = os.open(self.path, flags, 0o666)
+            self._open(os.O_CREAT | os.O_EXCL)
+        except WriteFailed as error:
+            left = self._folder.look(self._way[0]) if len(self._way) == 1 else None
+            if left is None or not stat.S_ISREG(left.st_mode):
+                raise error
+            self._folder.remove(self._way[0])
+            self._open(os.O_CREAT | os.O_EXCL)
+
+    def _open(self, how: int) -> None:
+        try:
+            self._file = self._folder.open(self._way, os.O_WRONLY | how)
+            found = os.fstat(self._file)
         except OSError as error:
             raise explain(error, self._shown) from error
+        known = self._identity
+        self._identity = (found.st_dev, found.st_ino)
+        if known is not None and known != self._identity:
+            self.rest()
+            raise another(self._shown)
+
+    def is_at(self, name: str) -> bool:
+        """Tell whether ``name`` in the folder is this file, and no other that took its place."""
+        found = self._folder.look(name)
+        return found is not None and (found.st_dev, found.st_ino) == self._identity
 
     def _append(self, data: Bytes) -> None:
         if not len(data):
@@ -170,8 +196,20 @@ def explain(error: OSError, shown: str) -> ExportError:
             hint="Choose a folder that you may write to.",
             field="output.path",
         )
+    if error.errno == errno.ELOOP or isinstance(error, NotADirectoryError):
+        return another(shown)
     reason = os.strerror(error.errno) if error.errno else str(error)
     return WriteFailed(f"“{shown}” could not be written: {reason}.", field="output.path")
+
+
+def another(shown: str) -> WriteFailed:
+    """Return the error for a folder, or a part file, that somebody has put another in place of."""
+    return WriteFailed(
+        f"“{shown}” could not be written: its folder, or the file itself, was moved or replaced "
+        "by a link while the export ran.",
+        hint="Export it again, to a folder that nobody changes meanwhile.",
+        field="output.path",
+    )
 
 
 def _start_writing(file: int, offset: int, length: int) -> None:

@@ -28,8 +28,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 class ZipSink(Sink):
     """Files are written into ``scratch`` by turns, and packed one after another at the end.
 
-    ``bytes`` are those of the files until ``publish``, and those of the zip from then on.
-    ``check`` is called again and again while the files are packed, and may raise.
+    ``bytes`` are those of the files until ``seal``, and those of the zip from then on.
+    ``check`` is called again and again while the files are packed, and may raise. The zip goes
+    ``into`` another sink where one is given.
     """
 
     def __init__(
@@ -38,16 +39,18 @@ class ZipSink(Sink):
         part: Path,
         scratch: Path,
         *,
+        root: Path | None = None,
         if_exists: IfExists = "error",
         compression: Compression = "none",
         check: Callable[[], None] = lambda: None,
+        into: Sink | None = None,
     ) -> None:
         self.target = target
         self._check = check
         self._inside = FolderSink(
             target, scratch / "zipped", compression=compression, check=check, durable=False
         )
-        self._zip = LocalSink(target, part, if_exists=if_exists)
+        self._zip = into or LocalSink(target, part, root=root, if_exists=if_exists)
         self._packed = False
 
     @property
@@ -90,9 +93,13 @@ class ZipSink(Sink):
     def finish(self) -> None:
         self._inside.finish()
 
+    def seal(self) -> None:
+        if not self._packed:
+            self._pack()
+            self._zip.finish()
+
     def publish(self) -> Path:
-        self._pack()
-        self._zip.finish()
+        self.seal()
         self.target = self._zip.publish()
         return self.target
 
@@ -120,7 +127,7 @@ class ZipSink(Sink):
 class _Out:
     """A sink as the file that cannot seek which ``zipfile`` writes to."""
 
-    def __init__(self, sink: LocalSink) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def write(self, data: Bytes) -> int:

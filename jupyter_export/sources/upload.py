@@ -6,27 +6,37 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from ..errors import ExportError, NotFound, SourceFailed
+from ..errors import ExportError, NotFound, OutOfMemory, SourceFailed
 from ..registry import BatchStream, Surroundings
 from ..spec import UploadSource
+from . import arrow_messages
 from .layouts import plain
 
 
 def open_upload(source: UploadSource, here: Surroundings) -> BatchStream:
     """Map the upload into memory and read it batch by batch.
 
-    Raises ``NotFound`` when it is gone and ``SourceFailed`` when it is no whole Arrow stream.
+    Raises ``NotFound`` when it is gone, ``SourceFailed`` when it is no whole Arrow stream, and
+    ``OutOfMemory`` when one batch of it becomes too large when it is unpacked.
     """
     path = here.uploads / f"{source.id}.arrows"
     try:
+        found = arrow_messages.outline(path)
         mapped = pa.memory_map(str(path))
     except FileNotFoundError:
         raise NotFound(
             f"The upload {source.id} is gone.", hint="Send the data again.", field="source.id"
         ) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        # an empty file cannot be mapped
+    except (pa.ArrowInvalid, OSError, arrow_messages.Malformed) as error:
         raise _unreadable(source.id, error) from None
+    if found.unpacked > 2 * here.memory_limit:
+        mapped.close()
+        raise OutOfMemory(
+            f"The upload {source.id} holds a batch of {found.unpacked // 1000**2:,} MB when it is "
+            f"unpacked, and {2 * here.memory_limit // 1000**2:,} MB are allowed.",
+            hint="Send it again in smaller batches, or not compressed.",
+            field="source.id",
+        )
     try:
         reader = pa.ipc.open_stream(mapped)
     except (pa.ArrowInvalid, OSError) as error:
@@ -36,7 +46,7 @@ def open_upload(source: UploadSource, here: Surroundings) -> BatchStream:
         BatchStream(
             schema=reader.schema,
             batches=_batches(reader, mapped, source.id),
-            total_rows=_total_rows(reader.schema, mapped),
+            total_rows=_stated(reader.schema, found.rows),
             close=mapped.close,
         )
     )
@@ -46,22 +56,10 @@ ROWS_KEY = b"jupyter_export.rows"
 """Schema metadata in which the sender may state the number of rows, for progress only."""
 
 
-def _total_rows(schema: pa.Schema, mapped: pa.MemoryMappedFile) -> int | None:
-    """Return what the sender stated, else count: of mapped batches, one column's headers."""
-    stated = (schema.metadata or {}).get(ROWS_KEY)
-    if stated is not None and stated.isdigit():
-        return int(stated)
-    here = mapped.tell()
-    mapped.seek(0)
-    try:
-        options = pa.ipc.IpcReadOptions(included_fields=[0])
-        stream = pa.ipc.open_stream(mapped, options=options)
-        return int(sum(batch.num_rows for batch in stream))
-    except (pa.ArrowInvalid, OSError):
-        # the run itself will say what is wrong with the stream
-        return None
-    finally:
-        mapped.seek(here)
+def _stated(schema: pa.Schema, rows: int) -> int:
+    """Return the rows that the sender stated: a preview is sent the first ones only."""
+    stated = (schema.metadata or {}).get(ROWS_KEY, b"")
+    return int(stated) if stated.isdigit() and len(stated) < 19 else rows
 
 
 def _batches(
@@ -85,6 +83,8 @@ def whole(reader: pa.RecordBatchReader, mapped: pa.MemoryMappedFile) -> Iterator
     end_of_batches = mapped.tell()
     for batch in reader:
         end_of_batches = mapped.tell()
+        # a length or an offset that lies would show memory that is none of its own
+        batch.validate(full=True)
         yield batch
     mapped.seek(end_of_batches)
     if mapped.read(len(END_OF_STREAM)) != END_OF_STREAM:

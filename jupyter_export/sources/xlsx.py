@@ -11,12 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from ..errors import SourceFailed
 from ..losses import Loss
@@ -25,9 +26,13 @@ from .files.cells import Spool
 from .files.places import FIELD
 from .files.waiting import answer, heard
 
+_APART = re.compile(r"/(?:worksheets|pivotCache|externalLinks|charts|drawings)/[^/]*$")
+"""Parts that are read row by row, or not at all."""
 _OLD = b"\xd0\xcf\x11\xe0"
 """What files of Excel 97 begin with, and workbooks with a password."""
 _PIECE = 2**20
+_MOST_ROWS = 1_048_576
+"""ECMA-376-1, 18.3.1.73, as Excel has it."""
 _UNCALCULATED = re.compile(
     rb"""<c\b(?P<cell>[^>]*)>\s*<f\b(?:[^>]*/>|[^>]*[^/>]>[^<]*</f>|>[^<]*</f>)\s*(?:(?:<v\s*/>|<v>\s*</v>)\s*)?</c>"""
 )
@@ -43,6 +48,7 @@ def open_workbook(path: Path, shown: str, here: Surroundings, folder: Path) -> B
     Raises ``SourceFailed`` when it is no workbook, or has nothing on its first sheet, and
     ``MissingDependency`` without openpyxl.
     """
+    _check_package(path, shown, here)
     book = answer(lambda: _opened(path, shown), here)
     with closing(book):
         sheet = next(iter(book.worksheets), None)
@@ -60,6 +66,58 @@ def open_workbook(path: Path, shown: str, here: Surroundings, folder: Path) -> B
             raise SourceFailed(
                 f"“{shown}” is damaged: its first sheet cannot be read.", field=FIELD
             ) from error
+
+
+def _check_package(path: Path, shown: str, here: Surroundings) -> None:
+    """Refuse a workbook that would not fit into memory, before any of it is unpacked.
+
+    Texts, styles and the list of sheets are read as a whole, and take several times their length;
+    rows are read one after the other. Sizes are those of the zip's directory, beyond which zipfile
+    reads nothing. Raises ``SourceFailed`` also for a document type, with which a few bytes become
+    gigabytes (ECMA-376-2, 8.1.4 forbids it).
+    """
+    most = here.memory_limit // 2
+    try:
+        with ZipFile(path) as package:
+            parts = [
+                entry for entry in package.infolist() if entry.filename.endswith((".xml", ".rels"))
+            ]
+            whole = sum(each.file_size for each in parts if not _APART.search(each.filename))
+            if whole <= most:
+                for entry in parts:
+                    _check_part(package, entry, shown, here)
+    except (BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
+        return  # what it is instead is told when it is opened
+    if whole > most:
+        raise SourceFailed(
+            f"“{shown}” unpacks to {whole // 1000**2:,} MB of texts and styles, and "
+            f"{most // 1000**2:,} MB are allowed.",
+            hint="Save it as CSV or Parquet, or raise memory_limit_per_job.",
+            field=FIELD,
+        )
+
+
+def _check_part(package: ZipFile, entry: ZipInfo, shown: str, here: Surroundings) -> None:
+    """Refuse a declaration in front of the first element, or anywhere in a part that is read as a
+    whole; the rows of a sheet are looked through as they come."""
+    with package.open(entry) as file:
+        rest = b""
+        while piece := file.read(_PIECE):
+            heard(here)
+            text = (rest + piece).replace(b"\0", b"")  # it may be in UTF-16
+            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+                raise _declares(shown)
+            if _APART.search(entry.filename):
+                return
+            rest = text[-16:]
+
+
+def _declares(shown: str) -> SourceFailed:
+    return SourceFailed(
+        f"“{shown}” has a document type declaration, which no workbook may have.",
+        hint="Open it in Excel or LibreOffice and save it.",
+        field=FIELD,
+    )
 
 
 def _opened(path: Path, shown: str) -> Any:
@@ -88,7 +146,7 @@ def _opened(path: Path, shown: str) -> Any:
 def _read(sheet: Any, shown: str, last: int, here: Surroundings, folder: Path) -> BatchStream:
     errors: Counter[int] = Counter()
     examples: dict[int, str] = {}
-    rows = _rows(sheet, here, errors, examples)
+    rows = _rows(sheet, shown, here, errors, examples)
     at, head = next(((at, row) for at, row in rows if row), (0, ()))
     if not head:
         raise SourceFailed(f"The first sheet of “{shown}” is empty.", field=FIELD)
@@ -127,12 +185,18 @@ def _read(sheet: Any, shown: str, last: int, here: Surroundings, folder: Path) -
 
 
 def _rows(
-    sheet: Any, here: Surroundings, errors: Counter[int], examples: dict[int, str]
+    sheet: Any, shown: str, here: Surroundings, errors: Counter[int], examples: dict[int, str]
 ) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yield each row's number and values, without the empty cells at its end."""
     formats: dict[Any, bool] = {}
     for number, row in enumerate(sheet.iter_rows(), 1):
         heard(here)
+        if number > _MOST_ROWS:
+            raise SourceFailed(
+                f"The first sheet of “{shown}” has a row beyond {_MOST_ROWS:,}, the last that a "
+                "sheet can have.",
+                field=FIELD,
+            )
         values = []
         for at, cell in enumerate(row):
             value = cell.value
@@ -141,12 +205,12 @@ def _rows(
                 examples.setdefault(at, str(value))
                 value = None
             elif type(value) is dt.datetime and value.time() == _MIDNIGHT:
-                shown = formats.get(cell.number_format)
-                if shown is None:
+                with_time = formats.get(cell.number_format)
+                if with_time is None:
                     # what stands in quotes or brackets is shown as it is
                     code = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", cell.number_format)
-                    shown = formats[cell.number_format] = bool(_TIME.search(code))
-                if not shown:
+                    with_time = formats[cell.number_format] = bool(_TIME.search(code))
+                if not with_time:
                     value = value.date()
             values.append(value)
         while values and values[-1] is None:
@@ -170,6 +234,9 @@ def _scanned(path: Path, sheet: Any, shown: str, here: Surroundings) -> int:
         while piece := file.read(_PIECE):
             heard(here)
             text = rest + piece
+            plain = text.replace(b"\0", b"") if b"\0" in text else text
+            if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
+                raise _declares(shown)
             size = _SIZE.search(text)
             stated = stated or (int(size[1]) if size else 0)
             if b"<row>" in text:

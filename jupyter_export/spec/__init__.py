@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import InvalidSpec
+from . import limits
 from .document import (
     DATASET_FIELDS,
     Columns,
@@ -81,12 +82,10 @@ def parse(document: Any) -> ExportSpec:
     if isinstance(document, ExportSpec):
         return document
     if isinstance(document, (str, bytes)):
-        try:
-            document = json.loads(document)
-        except (ValueError, RecursionError) as error:
-            raise InvalidSpec(f"The spec is not valid JSON: {error}.") from None
+        document = limits.read(document)
     if not isinstance(document, Mapping):
         raise InvalidSpec("The spec is not a JSON object.")
+    limits.check(document)
     for place in (document, *_mappings(document.get("datasets"))):
         for planned in sorted(PLANNED & set(place)):
             if place[planned]:
@@ -107,11 +106,6 @@ def parse(document: Any) -> ExportSpec:
         spec = ExportSpec.model_validate(document)
     except ValidationError as error:
         raise first_sentence(error, document) from None
-    except RecursionError:
-        raise InvalidSpec("The spec is nested too deeply.") from None
-    except UnicodeEncodeError:
-        # pydantic cannot say a sentence that repeats such a text
-        raise _half_a_character() from None
     _refuse_what_json_cannot_hold(spec)
     return spec
 
@@ -119,21 +113,12 @@ def parse(document: Any) -> ExportSpec:
 def _refuse_what_json_cannot_hold(spec: ExportSpec) -> None:
     """A job shows its spec: one value that cannot be sent would break every list of jobs."""
     try:
-        json.dumps(spec.to_json(), ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise _half_a_character() from None
+        json.dumps(spec.to_json(), ensure_ascii=False, allow_nan=False)
     except ValueError:
         raise InvalidSpec(
             "The spec holds a number that JSON does not have (NaN or Infinity).",
             hint="Write a finite number.",
         ) from None
-
-
-def _half_a_character() -> InvalidSpec:
-    return InvalidSpec(
-        "The spec holds half of a character (a lone surrogate).",
-        hint="Write its texts in whole characters.",
-    )
 
 
 def _widen(document: Mapping[str, Any]) -> dict[str, Any]:

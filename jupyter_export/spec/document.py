@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,7 +16,8 @@ from pydantic import (
 )
 
 from ..errors import InvalidSpec, did_you_mean
-from .model import ColumnName, Model, Name, Path
+from .limits import MAX_COLUMNS, MAX_DATASETS, MAX_OPTIONS_TEXT, MAX_RELATIONS
+from .model import ColumnName, ColumnNames, Model, Name, Path, PlainName
 from .sources import Source
 from .steps import Computed, Steps
 from .where import Expression, Where, check_depth
@@ -48,14 +50,15 @@ def seconds(duration: str) -> int:
 class Columns(Model):
     """Which columns, in which order, under which names. All name columns before ``rename``."""
 
-    include: list[ColumnName] = Field(default_factory=list, description="Empty means all.")
-    exclude: list[ColumnName] = Field(default_factory=list)
-    rename: dict[ColumnName, Name] = Field(default_factory=dict)
-    order: list[ColumnName] = Field(
+    include: ColumnNames = Field(default_factory=list, description="Empty means all.")
+    exclude: ColumnNames = Field(default_factory=list)
+    rename: dict[ColumnName, Name] = Field(default_factory=dict, max_length=MAX_COLUMNS)
+    order: ColumnNames = Field(
         default_factory=list, description="These come first, the others keep their order."
     )
     computed: list[Computed] = Field(
         default_factory=list,
+        max_length=1000,
         description="New columns over what group_by and pivot have made. They come last.",
     )
 
@@ -78,7 +81,7 @@ class Columns(Model):
 class Dataset(Steps):
     """One table of an export: where its rows come from, which are taken, what is made of them."""
 
-    name: Name = "data"
+    name: PlainName = "data"
     source: Source
     where: Where | Expression | None = None
     columns: Columns = Field(default_factory=Columns)
@@ -121,6 +124,15 @@ class FormatChoice(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     type: Name
 
+    @model_validator(mode="after")
+    def _not_too_long(self) -> FormatChoice:
+        if len(json.dumps(self.options, default=str)) > MAX_OPTIONS_TEXT:
+            raise ValueError(
+                f"the options are longer than {MAX_OPTIONS_TEXT:,} characters; "
+                "put long texts into the data"
+            )
+        return self
+
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
@@ -130,7 +142,7 @@ class Relation(Model):
     """Rows of ``from`` (``dataset.column``, the key in the child) belong to the row of ``to``
     (``dataset.column``, in the parent) that has the same value."""
 
-    name: Name
+    name: PlainName
     from_: Annotated[ColumnName, Field(alias="from")]
     to: ColumnName
     follow: Annotated[bool, Field(strict=True)] | Literal["from", "to"] = Field(
@@ -160,9 +172,11 @@ DATASET_FIELDS = tuple(name for name in Dataset.model_fields if name != "name")
 class ExportSpec(Model):
     """One export: datasets, a format, a place."""
 
-    name: Name = "export"
-    datasets: Annotated[list[Dataset], Field(min_length=1, max_length=100)]
-    relations: Annotated[list[Relation], Field(max_length=100)] = Field(default_factory=list)
+    name: PlainName = "export"
+    datasets: Annotated[list[Dataset], Field(min_length=1, max_length=MAX_DATASETS)]
+    relations: Annotated[list[Relation], Field(max_length=MAX_RELATIONS)] = Field(
+        default_factory=list
+    )
     format: FormatChoice | None = None
     compression: Literal["none", "gzip", "zstd", "brotli"] | None = None
     output: Output = Field(default_factory=Output)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import InvalidSpec, did_you_mean, nearest
+from . import limits
 from .document import DATASET_FIELDS, Columns, Dataset, ExportSpec, Output, Retention
 from .sources import SOURCE_FIELDS, SOURCE_TYPES, source_type
 from .steps import Aggregate, Bucket, Computed, Pivot, Sample, Sort, TimeRange
@@ -35,6 +38,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     },
     "where": ("column", "op", "value", "and", "or", "not"),
 }
+_PRIORITY = {"extra_forbidden": 0, "too_long": 1, "string_too_long": 1}
 _TAGS = {*SOURCE_TYPES, "comparison", "and", "or", "not", "constrained-str"}
 
 
@@ -59,15 +63,44 @@ def _fields_of(owner: str, location: tuple[int | str, ...]) -> tuple[str, ...]:
     return SOURCE_FIELDS[str(kind)] if kind else ("type",)
 
 
+def _too_long(found: ErrorDetails, field: str | None) -> InvalidSpec:
+    """Say how long something is, and how long it may be."""
+    most = found["ctx"]["max_length"]
+    if found["type"] == "string_too_long":
+        return InvalidSpec(
+            f"{field} has {len(found['input']):,} characters.",
+            hint=f"At most {most:,} are allowed.",
+            field=field,
+        )
+    # of a list of models pydantic counts no further than one too many
+    count = len(found["input"])
+    return InvalidSpec(
+        f"{field} has {count:,} entries.",
+        hint=f"At most {most:,} are allowed; put a long list into a file or frame, and name that "
+        "as a dataset."
+        if most >= limits.MAX_COLUMNS
+        else f"At most {most:,} are allowed.",
+        field=field,
+    )
+
+
+def _text(value: Any) -> str:
+    """Return the beginning of what a value looks like."""
+    return value if isinstance(value, str) else reprlib.repr(value)
+
+
 def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> InvalidSpec:
     """Say the first of pydantic's findings in one sentence of our own."""
     found = error.errors(include_url=False)
-    # a misspelt name is the reason why the right one is missing
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    field = _path_in(document, first["loc"]) or None
+    # a misspelt name is the reason why the right one is missing; what is too long is of the right
+    # type, whatever the other members of a union say
+    first = min(found, key=lambda each: _PRIORITY.get(each["type"], 2))
+    field = limits.shown(_path_in(document, first["loc"]), 300) or None
     kind = first["type"]
+    if kind in ("too_long", "string_too_long"):
+        return _too_long(first, field)
     if kind == "extra_forbidden":
-        name = str(first["loc"][-1])
+        name = limits.shown(str(first["loc"][-1]))
         owner = next(
             (p for p in reversed(first["loc"][:-1]) if isinstance(p, str) and p in _KNOWN), ""
         )
@@ -78,6 +111,7 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
         )
     if kind == "union_tag_invalid" or kind == "union_tag_not_found":
         given = source_type(first["input"])
+        given = given and limits.shown(given)
         if given is None:
             return InvalidSpec(
                 "The source has no “type”.", hint=f"One of {', '.join(SOURCE_TYPES)}.", field=field
@@ -96,7 +130,7 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
             )
         return InvalidSpec(f"“{field}” is missing.", field=field)
     if kind == "literal_error":
-        given = str(first["input"])[:80]
+        given = limits.shown(str(first["input"]))
         expected = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         close = nearest(given, expected)
         return InvalidSpec(
@@ -110,8 +144,8 @@ def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> Inval
     if message.startswith(("Input should ", "String should ", "List should ")):
         # pydantic's words, about a value that stands in the document
         must = re.sub(r"^\w+ should ", "it must ", message)
-        shown = str(first["input"])[:80]
-        return InvalidSpec(f"{field} cannot be “{shown}”: {must}.", field=field)
+        given = limits.shown(_text(first["input"]))
+        return InvalidSpec(f"{field} cannot be “{given}”: {must}.", field=field)
     where = f"{field}: " if field else ""
     end = "" if message.endswith("?") else "."
     return InvalidSpec(f"{where}{message}{end}", field=field)

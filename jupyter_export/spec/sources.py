@@ -7,14 +7,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag
 
-from .model import Model, Name, Path
+from .limits import MAX_PARAMS
+from .model import Model, Name, Path, PlainName
 
 
 class TableSource(Model):
     """A table or view of a named connection."""
 
     type: Literal["table"]
-    connection: Name
+    connection: PlainName
     schema_: Name | None = Field(default=None, alias="schema")
     table: Name
 
@@ -23,9 +24,9 @@ class SqlSource(Model):
     """The rows of one SQL query on a named connection; ``params`` are bound, never pasted."""
 
     type: Literal["sql"]
-    connection: Name
+    connection: PlainName
     query: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
-    params: dict[str, JsonValue] = Field(default_factory=dict)
+    params: dict[str, JsonValue] = Field(default_factory=dict, max_length=MAX_PARAMS)
 
 
 class FileSource(Model):
@@ -36,7 +37,7 @@ class FileSource(Model):
 
     type: Literal["file"]
     path: Path
-    connection: Name | None = None
+    connection: PlainName | None = None
 
 
 class UploadSource(Model):

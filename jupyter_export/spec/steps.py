@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from .model import ColumnName, Model, Name
+from .model import ColumnName, ColumnNames, Model, Name
 from .where import Expression
 
 AggregateFunction: TypeAlias = Literal[
@@ -137,7 +137,7 @@ class Aggregate(Model):
 class Pivot(Model):
     """The values of one column become columns: ``on`` names them, ``values`` fills them."""
 
-    index: list[ColumnName] | None = Field(
+    index: ColumnNames | None = Field(
         default=None, description="What tells the rows apart; unset: all but on and values."
     )
     on: ColumnName

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
+from .limits import MAX_CONDITIONS, MAX_IN_VALUES
 from .model import ColumnName, Model, Scalar
 
 MAX_DEPTH = 50
@@ -23,7 +24,7 @@ class Comparison(Model):
 
     column: ColumnName
     op: Operator
-    value: Scalar | list[Scalar] = None
+    value: Scalar | Annotated[list[Scalar], Field(max_length=MAX_IN_VALUES)] = None
 
     @model_validator(mode="after")
     def _value_fits(self) -> Comparison:
@@ -47,11 +48,11 @@ class Comparison(Model):
 
 
 class And(Model):
-    and_: Annotated[list[Where], Field(alias="and", min_length=1)]
+    and_: Annotated[list[Where], Field(alias="and", min_length=1, max_length=MAX_CONDITIONS)]
 
 
 class Or(Model):
-    or_: Annotated[list[Where], Field(alias="or", min_length=1)]
+    or_: Annotated[list[Where], Field(alias="or", min_length=1, max_length=MAX_CONDITIONS)]
 
 
 class Not(Model):

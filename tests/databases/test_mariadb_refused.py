@@ -22,6 +22,7 @@ from jupyter_export.errors import (
     SourceFailed,
     StatementTimeout,
 )
+from jupyter_export.jobs.retrying import may_pass
 
 from ..mariadb_server import PASSWORD
 from .conftest import Bench
@@ -188,3 +189,21 @@ def test_two_columns_of_one_name(bench: Bench, server: str) -> None:
 def test_mariadb_is_mysql(server: str, tmp_path: Path) -> None:
     with opened(server.replace("mysql:", "mariadb:"), tmp_path) as database:
         assert read(database, table("flights"))[0].num_rows == 25_000
+
+
+def test_a_server_that_takes_no_further_connection(server: str, tmp_path: Path) -> None:
+    run(
+        server,
+        f"CREATE OR REPLACE USER lonely IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 1",
+        "GRANT SELECT ON exported.* TO lonely",
+    )
+    mine = server.replace("//tester:", "//lonely:")
+    with opened(mine, tmp_path) as one:
+        assert read(one, table("flights"))[0].num_rows == 25_000
+        with (
+            pytest.raises(ConnectionFailed, match="max_user_connections") as caught,
+            opened(mine, tmp_path),
+        ):
+            pass
+    assert may_pass(caught.value)
+    assert PASSWORD not in str(caught.value)

@@ -251,10 +251,13 @@ def test_interrupt(own: tuple[str, Any]) -> None:
             each()
 
     # a slow machine may compute before the first row, that is, while the query is begun
-    with ExitStack() as stack, pytest.raises(QueryCancelled), interrupted(interrupt):
+    def read(stack: ExitStack) -> None:
         reader, _, close = read_query(value, query, None, lambda _, end: begun.append(end))
         stack.callback(close)
         reader.read_all()
+
+    with ExitStack() as stack, pytest.raises(QueryCancelled), interrupted(interrupt):
+        read(stack)
 
 
 @pytest.mark.parametrize("kind", ["mysql", "mysql engine", "postgresql", "postgresql engine"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
 import traceback
@@ -27,7 +28,9 @@ from jupyter_export.errors import (
     LoginRefused,
     MissingDependency,
     NotFound,
+    Throttled,
 )
+from jupyter_export.jobs.retrying import may_pass
 
 from .conftest import Bench, read, write
 
@@ -86,6 +89,8 @@ class Web:
     ranges: bool = True
     cut: bool = False
     """Breaks off in the middle of what it sends."""
+    busy_after: int | None = None
+    """Answers so many requests, and the rest with 503."""
     silent: threading.Event | None = None
     """No answer before it is set."""
 
@@ -94,6 +99,8 @@ class Web:
             self.silent.wait(60)
         path = self.root / request.path.lstrip("/")
         status = self.status or (200 if path.is_file() else 404)
+        if self.busy_after is not None and len(self.asked) >= self.busy_after:
+            status = 503
         data = path.read_bytes() if status == 200 else b""
         size = len(data)
         told = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
@@ -199,6 +206,8 @@ def test_what_goes_wrong(bench: Bench, memory: str, web: Web) -> None:
         ("x.csv", "web", 401, LoginRefused, "connection web is not allowed to read “x.csv”"),
         ("x.csv", "web", 403, LoginRefused, "connection web is not allowed to read “x.csv”"),
         ("x.csv", "web", 500, ConnectionFailed, "answers “x.csv” with status 500"),
+        ("x.csv", "web", 429, Throttled, "asks to be asked for “x.csv” less often (status 429)"),
+        ("x.csv", "web", 503, Throttled, "asks to be asked for “x.csv” less often (status 503)"),
         ("x.csv", "dead", None, ConnectionFailed, "connection dead cannot be reached"),
         ("x.csv", "nobody", None, InvalidSpec, "“nobody” is not a known connection"),
     ):
@@ -209,6 +218,65 @@ def test_what_goes_wrong(bench: Bench, memory: str, web: Web) -> None:
         told = "".join(traceback.format_exception(caught.value))
         assert SECRET not in told
         assert "127.0.0.1" not in told
+
+
+def test_a_place_that_is_asked_too_often_in_the_middle(bench: Bench, web: Web) -> None:
+    """A Parquet file is read piece by piece, and each piece is a question of its own."""
+    web.busy_after = 4
+    with pytest.raises(Throttled, match="less often") as caught:
+        read(bench, "x.parquet", "web", connections={"web": web.url})
+    assert may_pass(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+class _OfBotocore(Exception):
+    """As botocore.exceptions.ClientError has it."""
+
+    def __init__(self, code: str, status: int) -> None:
+        self.response = {
+            "Error": {"Code": code, "Message": f"reduce your rate, {SECRET}"},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+
+
+class _OfAzure(Exception):
+    """As azure.core.exceptions.HttpResponseError has it."""
+
+    def __init__(self, code: str, status: int | None) -> None:
+        self.error_code, self.status_code = code, status
+
+
+class _OfGoogle(Exception):
+    """As gcsfs.retry.HttpError has it."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (_OfBotocore("SlowDown", 503), Throttled),
+        (_OfBotocore("RequestLimitExceeded", 400), Throttled),
+        (_OfBotocore("InternalError", 500), ConnectionFailed),
+        (_OfAzure("ServerBusy", 503), Throttled),
+        (_OfAzure("ServerBusy", None), Throttled),
+        (_OfAzure("InternalError", 500), ConnectionFailed),
+        (_OfGoogle(429), Throttled),
+        (_OfGoogle(500), ConnectionFailed),
+    ],
+)
+def test_stores_say_in_many_ways_that_they_are_busy(
+    bench: Bench, memory: str, monkeypatch: pytest.MonkeyPatch, raised: Exception, kind: Any
+) -> None:
+    def busy(*_: Any, **__: Any) -> None:
+        # As s3fs does: an error of the system, caused by the driver's own.
+        raise OSError(errno.EBUSY, "Please reduce your request rate.") from raised
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", busy)
+    with pytest.raises(kind) as caught:
+        read(bench, "x.csv", "memory", connections={"memory": memory})
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_transfer_that_breaks_off(bench: Bench, web: Web) -> None:

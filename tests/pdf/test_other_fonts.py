@@ -115,7 +115,7 @@ def test_fonts_that_cannot_be(
     no_system_fonts.append(make(tmp_path / "boxes.ttf", ["A"]))
     (tmp_path / "here.ttf").write_text("no font")
     make(tmp_path / "strict.ttf", ["A"], embedding=2)
-    here: Any = SimpleNamespace(file=lambda given, field: tmp_path / given)
+    here: Any = SimpleNamespace(open_file=lambda given, field: (tmp_path / given).open("rb"))
     with pytest.raises(InvalidSpec) as refused:
         faces([font], here)
     assert said in str(refused.value)

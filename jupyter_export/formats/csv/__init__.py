@@ -72,6 +72,9 @@ class CsvFormat(Format):
     def several_files(self, options: CsvOptions) -> bool:
         return options.rows_per_file is not None or options.bytes_per_file is not None
 
+    def by_turns(self, options: CsvOptions) -> bool:
+        return False
+
     def counter(self, options: CsvOptions) -> RowCounter:
         return LineCounter(options)
 

@@ -76,8 +76,10 @@ def encode(
         )
     (table,) = tables
     check(options.of(table.name))
-    path = context.here.file(given, "format.template")
-    with opened(path, PurePath(given).name) as package:
+    with (
+        context.here.open_file(given, "format.template") as file,
+        opened(file, PurePath(given).name) as package,
+    ):
         styles = _styles(package)
         # everything about the template is known before the first row is asked for
         own = options.of(table.name)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from ...errors import InvalidSpec, did_you_mean
@@ -183,8 +183,8 @@ def relations_part(part: str) -> str:
 
 
 @contextmanager
-def opened(path: Path, shown: str) -> Iterator[Package]:
-    """Open the workbook at ``path``; ``shown`` is its name in sentences.
+def opened(file: BinaryIO, shown: str) -> Iterator[Package]:
+    """Read the workbook in ``file``; ``shown`` is its name in sentences.
 
     Raises ``InvalidSpec`` for what is no .xlsx workbook that can be read.
     """
@@ -192,25 +192,24 @@ def opened(path: Path, shown: str) -> Iterator[Package]:
     def refused(why: str, hint: str) -> InvalidSpec:
         return InvalidSpec(f"The template “{shown}” {why}.", hint=hint, field=_FIELD)
 
-    with path.open("rb") as file:
-        start = file.read(8)
-        if start == _OLE:
-            # an encrypted package lies in a compound file under this name ([MS-OFFCRYPTO] 2.3.4.4)
-            if "EncryptedPackage".encode("utf-16-le") in start + file.read(1000**2):
-                raise refused("is protected by a password", "Take the password off, and save it.")
-            raise refused("is an old Excel file (.xls)", "Save it as .xlsx.")
-        try:
-            archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError):
-            what = "is empty" if not start else "is not an Excel workbook"
-            raise refused(what, "Give an .xlsx file.") from None
-        with archive:
-            names = archive.namelist()
-            if len(names) != len(set(names)):
-                raise refused("is damaged: it has a part twice", "Open it in Excel and save it.")
-            if any(info.flag_bits & 1 for info in archive.infolist()):
-                raise refused("is protected by a password", "Take the password off, and save it.")
-            yield Package(archive, shown)
+    start = file.read(8)
+    if start == _OLE:
+        # an encrypted package lies in a compound file under this name ([MS-OFFCRYPTO] 2.3.4.4)
+        if "EncryptedPackage".encode("utf-16-le") in start + file.read(1000**2):
+            raise refused("is protected by a password", "Take the password off, and save it.")
+        raise refused("is an old Excel file (.xls)", "Save it as .xlsx.")
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError, ValueError):
+        what = "is empty" if not start else "is not an Excel workbook"
+        raise refused(what, "Give an .xlsx file.") from None
+    with archive:
+        names = archive.namelist()
+        if len(names) != len(set(names)):
+            raise refused("is damaged: it has a part twice", "Open it in Excel and save it.")
+        if any(info.flag_bits & 1 for info in archive.infolist()):
+            raise refused("is protected by a password", "Take the password off, and save it.")
+        yield Package(archive, shown)
 
 
 def without_calculation_chain(package: Package, part: str, data: bytes) -> bytes:

@@ -58,6 +58,8 @@ class LineEnds:
 class LineCounter(RowCounter):
     """Counts the lines that begin a row."""
 
+    reads = "nothing"
+
     def __init__(self, *rows: LineEnds, without: LineEnds | None = None) -> None:
         self._rows = rows
         self._without = without
@@ -78,6 +80,8 @@ class ColumnCounter(RowCounter):
 
     A line that ends with ``{`` begins a dataset, whose columns must all have as many values.
     """
+
+    reads = "nothing"
 
     def __init__(self) -> None:
         self._rows = 0

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from ...registry import Surroundings
 
 SHIPPED = Path(__file__).with_name("typeface")
 _ENDINGS = (".ttf", ".otf", ".ttc", ".otc")
+_SINGLE = (b"\x00\x01\x00\x00", b"true", b"OTTO")
+"""How a file of one face begins; a collection begins with “ttcf”."""
+_LARGEST = 256 * 1024**2
+"""Bytes of a font file that is read: the largest collections have half of that."""
 _BOLD = 600
 """Weights (OS/2, usWeightClass) from here on count as bold."""
 
@@ -30,11 +34,15 @@ class FontFile:
     """Place in a collection (.ttc)."""
     bold_variation: bool = False
     """Drawn with the axis ``wght`` of a variable font at 700."""
+    data: bytes | None = field(default=None, compare=False, repr=False)
+    """What is in the file, where it was read; else it is mapped when it is needed."""
 
     @cached_property
     def face(self) -> Any:
         import uharfbuzz
 
+        if self.data is not None:
+            return uharfbuzz.Face(uharfbuzz.Blob(self.data), self.index)
         return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(self.path)), self.index)
 
     @cached_property
@@ -109,8 +117,7 @@ def named(font: str, here: Surroundings | None, field: str) -> list[FontFile]:
     Raises ``InvalidSpec``, or what ``here.file`` raises for a path.
     """
     if font.lower().endswith(_ENDINGS) or "/" in font:
-        path = Path(font) if here is None else here.file(font, field)
-        found = list(_faces_of(path))[:1]
+        found = _given(font, here, field)
         if not found:
             raise InvalidSpec(
                 f"“{font}” is not a font that can be read.",
@@ -143,13 +150,26 @@ def named(font: str, here: Surroundings | None, field: str) -> list[FontFile]:
     return [file for file in usable if file.may_be_embedded]
 
 
+def _given(font: str, here: Surroundings | None, field: str) -> list[FontFile]:
+    """Return the first face of the file that a user names, and nothing for what is no font."""
+    if here is None:
+        return list(_faces_of(Path(font)))[:1]
+    # read from what was opened: its path may lead elsewhere by now
+    with here.open_file(font, field) as file:
+        start = file.read(4)
+        known = start == b"ttcf" or start in _SINGLE
+        if not known or os.fstat(file.fileno()).st_size > _LARGEST:
+            return []
+        return [FontFile(Path(font), data=start + file.read())]
+
+
 def pair(files: list[FontFile]) -> tuple[FontFile, FontFile]:
     """Return the plain and the bold face of one family, the same one where it has but one."""
     upright = [file for file in files if not file.slanted] or files
     plain = min(upright, key=lambda file: abs(file.weight - 400))
     heavy = min(upright, key=lambda file: abs(file.weight - 700))
     if not heavy.bold and plain.has_weights:
-        heavy = FontFile(plain.path, plain.index, bold_variation=True)
+        heavy = replace(plain, bold_variation=True)
     return plain, heavy if heavy.bold else plain
 
 
@@ -174,7 +194,7 @@ def covering(char: str, family: str, bold: bool) -> FontFile | None:
         return None
     best = min(candidates, key=lambda file: _distance(file, family, bold))
     if bold and not best.bold and best.has_weights:
-        return FontFile(best.path, best.index, bold_variation=True)
+        return replace(best, bold_variation=True)
     return best
 
 
@@ -212,7 +232,7 @@ def _faces_of(path: Path) -> Iterator[FontFile]:
             start = file.read(4)
     except OSError:
         return
-    if start in (b"\x00\x01\x00\x00", b"true", b"OTTO"):
+    if start in _SINGLE:
         yield FontFile(path)
     elif start == b"ttcf":
         for index in range(FontFile(path).face.count):

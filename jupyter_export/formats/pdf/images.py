@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from ...errors import InvalidSpec
 from .objects import PdfFile
@@ -42,28 +42,32 @@ class Image:
         )
 
 
-def opened(path: Path, field: str) -> Image:
-    """Return the picture in a PNG or JPEG file. Raises ``InvalidSpec`` for any other."""
+def opened(file: BinaryIO, shown: str, field: str) -> Image:
+    """Return the picture in a PNG or JPEG file; ``shown`` is its name in sentences.
+
+    Raises ``InvalidSpec`` for any other.
+    """
     from PIL import Image as pictures
     from PIL import UnidentifiedImageError
 
     try:
-        picture = pictures.open(path, formats=("PNG", "JPEG"))
+        picture = pictures.open(file, formats=("PNG", "JPEG"))
         if picture.width * picture.height > _MOST_PIXELS:
             raise InvalidSpec(
-                f"“{path.name}” has more than {_MOST_PIXELS // 10**6} million pixels.",
+                f"“{shown}” has more than {_MOST_PIXELS // 10**6} million pixels.",
                 hint="Make it smaller.",
                 field=field,
             )
         if picture.format == "JPEG" and picture.mode in ("RGB", "L"):
             colors = b"/DeviceRGB" if picture.mode == "RGB" else b"/DeviceGray"
-            return Image(picture.width, picture.height, colors, path.read_bytes(), True, None)
+            file.seek(0)
+            return Image(picture.width, picture.height, colors, file.read(), True, None)
         clear = picture.mode in ("RGBA", "LA") or "transparency" in picture.info
         alpha = picture.convert("RGBA").getchannel("A").tobytes() if clear else None
         plain = picture.convert("RGB")
     except (UnidentifiedImageError, OSError, pictures.DecompressionBombError) as error:
         raise InvalidSpec(
-            f"“{path.name}” cannot be read as a PNG or JPEG picture.",
+            f"“{shown}” cannot be read as a PNG or JPEG picture.",
             hint="Give a PNG or JPEG file.",
             field=field,
         ) from error

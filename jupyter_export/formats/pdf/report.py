@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +106,8 @@ class Report:
         given = options.title_page
         if isinstance(given, TitlePage) and given.logo is not None:
             field = "format.title_page.logo"
-            picture = opened(context.here.file(given.logo, field), field)
+            with context.here.open_file(given.logo, field) as file:
+                picture = opened(file, PurePath(given.logo).name, field)
             self._pictures.append((b"Logo", self._pdf.reserve(), picture))
 
     def chunks(self) -> Iterator[Chunk]:

@@ -25,7 +25,7 @@ from ... import engine
 from ...errors import ExportError, SourceFailed
 from ...registry import BatchStream, Surroundings, split_ending
 from . import engine_rows, text_types
-from .engine_rows import Explain, one_file, opened
+from .engine_rows import LONGEST_LINE, Explain, LineTooLong, lines, one_file, opened
 from .text_types import Digits
 from .waiting import heard
 from .wording import unreadable
@@ -34,8 +34,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 200
 """Lines that show which delimiter is meant."""
 _PIECE = 2**20
-_LONGEST_LINE = 64 * 2**20
-"""Bytes of a line, where lines of the engine's own 2 MB are not enough."""
+_MOST_EMPTY = 1_000_000
+"""Empty lines before the first one."""
 _VALUE = re.compile(
     r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?|\d{4}-\d\d-\d\d([ T][\d:.]+(Z|[-+][\d:]+)?)?"
 )
@@ -60,7 +60,10 @@ class Layout:
     def call(self) -> str:
         """Return the SQL that reads the file as texts, columns ``c0``, ``c1``, …"""
         columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(len(self.names)))
-        longest = f", max_line_size = {self.longest_line}" if self.longest_line else ""
+        longest = ""
+        if self.longest_line:
+            # by itself it would take sixteen times as much for each buffer
+            longest = f", max_line_size = {self.longest_line}, buffer_size = {self.longest_line}"
         return (
             f"read_csv({one_file(self.path)}, auto_detect = false, columns = {{{columns}}}, "
             f"header = {str(self.header).lower()}, skip = {self.skip}, "
@@ -120,16 +123,50 @@ def look(path: Path, shown: str, here: Surroundings, folder: Path) -> CsvTable:
         raise _empty(shown)
     try:
         path = _in_utf_8(path, shown, here, folder)
-        layout = _layout(path, shown)
+        layout = _layout(path, shown, here)
+        long = _has_long_line(path, here)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, ExportError):
             raise
         # gzip and zstd tell what is wrong with them in this way
         raise unreadable(shown, str(error)) from error
+    except LineTooLong:
+        raise _too_long(f"A line of “{shown}”") from None
     try:
+        if long:
+            raise _LineTooLong("")
         return _look(layout, here)
     except _LineTooLong:
-        return _look(replace(layout, longest_line=_LONGEST_LINE), here)
+        _refuse_longer(path, shown, here)
+        return _look(replace(layout, longest_line=LONGEST_LINE), here)
+
+
+def _has_long_line(path: Path, here: Surroundings) -> bool:
+    """Tell whether a line may be beyond what the engine reads by itself: some it leaves out without
+    a word (DuckDB 1.4: those of more than 32 MB)."""
+    with closing(opened(path)) as text:
+        without = 0
+        for piece in _pieces(text.buffer, b"", here):
+            without = 0 if b"\n" in piece or b"\r" in piece else without + len(piece)
+            if without > 8 * _PIECE:
+                return True
+    return False
+
+
+def _refuse_longer(path: Path, shown: str, here: Surroundings) -> None:
+    """Raise ``SourceFailed`` for a record beyond ``LONGEST_LINE``."""
+    length = 0
+    within = False
+    try:
+        with closing(opened(path)) as text:
+            for line in lines(text, here):
+                length = length + len(line) if within else len(line)
+                if length > LONGEST_LINE:
+                    raise LineTooLong
+                # a quote that stands double opens and closes at once
+                within ^= line.count('"') % 2 == 1
+    except LineTooLong:
+        raise _too_long(f"A record of “{shown}”") from None
 
 
 def _look(layout: Layout, here: Surroundings) -> CsvTable:
@@ -143,14 +180,15 @@ def _look(layout: Layout, here: Surroundings) -> CsvTable:
 # ------------------------------------------------------------------ delimiter, names
 
 
-def _layout(path: Path, shown: str) -> Layout:
+def _layout(path: Path, shown: str, here: Surroundings) -> Layout:
+    blank = _blank_lines(path, shown, here)
     tabs = split_ending(shown)[1] == ".tsv"
     best: tuple[tuple[bool, int], str, list[list[str]]] | None = None
     first: tuple[str, list[list[str]]] | None = None
     wrong: csv.Error | None = None
     for delimiter in ("\t",) if tabs else _DELIMITERS:
         try:
-            records = _records(path, delimiter)
+            records = _records(path, delimiter, here)
         except csv.Error as error:
             # with another delimiter its quotes may be right
             wrong = wrong or error
@@ -177,7 +215,7 @@ def _layout(path: Path, shown: str) -> Layout:
         )
     header = not _is_row(cells)
     names = _names(cells) if header else [f"column {i + 1}" for i in range(len(cells))]
-    return Layout(path, shown, tuple(names), delimiter, header, _blank_lines(path))
+    return Layout(path, shown, tuple(names), delimiter, header, blank)
 
 
 def _is_row(cells: list[str]) -> bool:
@@ -195,12 +233,12 @@ def _names(cells: list[str]) -> list[str]:
     return [f"column {i + 1}" if empty and not cell else cell for i, cell in enumerate(cells)]
 
 
-def _records(path: Path, delimiter: str) -> list[list[str]]:
+def _records(path: Path, delimiter: str, here: Surroundings) -> list[list[str]]:
     """Return the first records. Raises ``csv.Error`` when not even one can be read."""
     records: list[list[str]] = []
     try:
         with closing(opened(path)) as text:
-            for record in csv.reader(text, delimiter=delimiter, strict=True):
+            for record in csv.reader(lines(text, here), delimiter=delimiter, strict=True):
                 if record:
                     records.append(record)
                 if len(records) == _SAMPLE:
@@ -212,11 +250,16 @@ def _records(path: Path, delimiter: str) -> list[list[str]]:
     return records
 
 
-def _blank_lines(path: Path) -> int:
+def _blank_lines(path: Path, shown: str, here: Surroundings) -> int:
     with closing(opened(path)) as text:
-        for count, line in enumerate(text):
+        for count, line in enumerate(lines(text, here)):
             if line.strip("\r\n"):
                 return count
+            if count == _MOST_EMPTY:
+                raise SourceFailed(
+                    f"“{shown}” begins with more than {_MOST_EMPTY:,} empty lines.",
+                    field="source.path",
+                )
     return 0
 
 
@@ -247,7 +290,7 @@ def _in_utf_8(path: Path, shown: str, here: Surroundings, folder: Path) -> Path:
 
 
 def _pieces(raw: Any, first: bytes, here: Surroundings) -> Iterator[bytes]:
-    piece = first
+    piece = first or raw.read(_PIECE)
     while piece:
         heard(here)
         yield piece
@@ -259,6 +302,10 @@ def _pieces(raw: Any, first: bytes, here: Surroundings) -> Iterator[bytes]:
 
 class _LineTooLong(SourceFailed):
     """A line is longer than the engine reads by itself."""
+
+
+def _too_long(where: str) -> SourceFailed:
+    return SourceFailed(f"{where} is longer than {LONGEST_LINE // 2**20} MiB.", field="source.path")
 
 
 def _empty(shown: str) -> SourceFailed:
@@ -292,7 +339,7 @@ def explains(layout: Layout) -> Explain:
         if "aximum line size" in text or "max_line_size" in text:
             if layout.longest_line is None:
                 return _LineTooLong(text)
-            return failed(f"{where} is longer than {_LONGEST_LINE // 2**20} MiB.")
+            return _too_long(where)
         if "invalid state" in text:
             return failed(
                 f"{where} does not keep to CSV (RFC 4180): a quote stands where none can, or its "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,10 +15,17 @@ import pyarrow as pa
 from ... import engine
 from ...errors import Cancelled, ExportError, QueryFailed
 from ...registry import BatchStream, Surroundings, interrupting, split_ending
+from .waiting import heard
 
 ROWS = 65_536
+LONGEST_LINE = 64 * 2**20
+"""Bytes of a line of text that are read at all."""
 Explain = Callable[[str], ExportError | None]
 """The engine's whole message -> our error, or None where it has nothing to add."""
+
+
+class LineTooLong(Exception):
+    """A line is longer than ``LONGEST_LINE``."""
 
 
 @contextmanager
@@ -119,3 +127,17 @@ def opened(path: Path) -> io.TextIOWrapper:
     packing = {".gz": "gzip", ".zst": "zstd"}.get(packed)
     raw = pa.input_stream(str(path), compression=packing)
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def lines(text: io.TextIOWrapper, here: Surroundings) -> Iterator[str]:
+    """Yield the lines of a text file. A small file may unpack to one line of any length, and lines
+    without end: raises ``LineTooLong``, and ``Cancelled`` within some thousand lines."""
+    for number in itertools.count():
+        if number % 4096 == 0:
+            heard(here)
+        line = text.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            raise LineTooLong
+        yield line

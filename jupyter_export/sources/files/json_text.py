@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ...engine import literal
 from ...errors import SourceFailed
 from ...registry import BatchStream, Surroundings, split_ending
 from . import engine_rows, text_types
-from .engine_rows import Explain, one_file, opened
+from .engine_rows import Explain, LineTooLong, lines, one_file, opened
 from .places import FIELD, Entry
 from .text_types import Digits
 from .wording import unreadable
@@ -58,23 +58,23 @@ def look(files: Sequence[tuple[Entry, Path]], shown: str, here: Surroundings) ->
             raise SourceFailed(
                 f"“{entry.shown}” is empty: not even its columns are known.", field=FIELD
             )
-    lines = all(split_ending(entry.name)[1] != ".json" for entry, _ in files)
+    lined = all(split_ending(entry.name)[1] != ".json" for entry, _ in files)
     try:
-        return _look(files, lines, shown, here, None)
+        return _look(files, lined, shown, here, None)
     except _RecordTooLong:
-        return _look(files, lines, shown, here, _LARGEST)
+        return _look(files, lined, shown, here, _LARGEST)
 
 
 def _look(
     files: Sequence[tuple[Entry, Path]],
-    lines: bool,
+    lined: bool,
     shown: str,
     here: Surroundings,
     largest: int | None,
 ) -> JsonTable:
     paths = [path for _, path in files]
-    explain = _explains(files, lines, largest)
-    records = _records(paths, lines, largest)
+    explain = _explains(files, lined, largest, here)
+    records = _records(paths, lined, largest)
     with engine_rows.looking(paths, here, explain) as connection:
         looked = _Looked(connection, records, shown)
         names, cells = looked.columns()
@@ -84,7 +84,7 @@ def _look(
 
     def open_file(at: int) -> BatchStream:
         return engine_rows.stream(
-            query.replace("{records}", _records([paths[at]], lines, largest)),
+            query.replace("{records}", _records([paths[at]], lined, largest)),
             names,
             [paths[at]],
             here,
@@ -94,8 +94,8 @@ def _look(
     return JsonTable(pa.schema(list(zip(names, kinds, strict=True))), looked.rows, open_file)
 
 
-def _records(paths: Sequence[Path], lines: bool, largest: int | None) -> str:
-    shape = "newline_delimited" if lines else "auto"
+def _records(paths: Sequence[Path], lined: bool, largest: int | None) -> str:
+    shape = "newline_delimited" if lined else "auto"
     listed = ", ".join(one_file(path) for path in paths)
     size = f"maximum_object_size = {largest}, " if largest else ""
     return f"read_json_objects([{listed}], format = '{shape}', {size}hive_partitioning = false)"
@@ -300,7 +300,9 @@ class _RecordTooLong(SourceFailed):
     """A record is longer than the engine reads by itself."""
 
 
-def _explains(files: Sequence[tuple[Entry, Path]], lines: bool, largest: int | None) -> Explain:
+def _explains(
+    files: Sequence[tuple[Entry, Path]], lined: bool, largest: int | None, here: Surroundings
+) -> Explain:
     """Return the function that puts the engine's complaints about JSON into a sentence."""
 
     def explain(text: str) -> SourceFailed:
@@ -314,8 +316,8 @@ def _explains(files: Sequence[tuple[Entry, Path]], lines: bool, largest: int | N
             )
         where = f"“{entry.shown}”"
         told = re.search(r"in line (\d+)", text)
-        if told and lines:
-            line = _wrong_line(path, int(told[1]))
+        if told and lined:
+            line = _wrong_line(path, int(told[1]), here)
             where = f"Line {line:,} of {where}" if line else where
         if "UTF-16" in text or "encoding" in text.lower():
             return SourceFailed(f"{where} is not UTF-8.", hint="Save it as UTF-8.", field=FIELD)
@@ -327,17 +329,17 @@ def _explains(files: Sequence[tuple[Entry, Path]], lines: bool, largest: int | N
     return explain
 
 
-def _wrong_line(path: Path, told: int) -> int | None:
+def _wrong_line(path: Path, told: int, here: Surroundings) -> int | None:
     """Return the line that is no JSON: the one that the engine tells, or the one before, since
     its versions count differently."""
-    with closing(opened(path)) as text:
-        for number, line in enumerate(text, 1):
+    with closing(opened(path)) as text, suppress(LineTooLong):
+        for number, line in enumerate(lines(text, here), 1):
             if number > told:
                 return None
             if number >= told - 1 and line.strip():
                 try:
                     json.loads(line)
                     line.encode()
-                except ValueError:
+                except (ValueError, RecursionError):
                     return number
     return None

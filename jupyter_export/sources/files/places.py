@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import Forbidden, InvalidSpec, NotFound, SourceFailed
-from ...registry import Surroundings
+from ...folders import HELD, NAMED, open_beneath
+from ...registry import Surroundings, split_ending
 from .waiting import heard
 
 FIELD = "source.path"
 MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 64 * 2**20
+_MOST_HELD = 200
+"""Files held open at a time: far below what a process may have."""
 _MOST = 100_000
 """Files of one folder."""
 
@@ -76,7 +80,12 @@ class Place(ABC):
 
 
 class LocalPlace(Place):
-    """The files below ``root``; ``confined``: and no others, whatever links say."""
+    """The files below ``root``; ``confined``: and no others, whatever links say.
+
+    A file is opened when it is found to be below the root, and read by that open file: a link that
+    is put in the place of one of its folders afterwards leads nobody out. Of folders with very many
+    files, and on systems where open files have no names, the path is looked at again instead.
+    """
 
     def __init__(
         self, root: Path, here: Surroundings, scratch: Scratch, *, confined: bool, of: str | None
@@ -86,6 +95,7 @@ class LocalPlace(Place):
         self._scratch = scratch
         self._confined = confined
         self._of = of
+        self._held: dict[Path, tuple[int, Path]] = {}
 
     def find(self, path: str) -> Found:
         try:
@@ -152,16 +162,37 @@ class LocalPlace(Place):
 
     def local(self, entry: Entry) -> Path:
         path: Path = entry.ref
-        return path
+        if not self._confined:
+            return path
+        if path in self._held:
+            return self._held[path][1]
+        if not HELD:
+            self._check(path.resolve(), entry.shown)
+            return path
+        try:
+            file = open_beneath(path, self._root.resolve())
+        except OSError:
+            raise NotFound(f"There is no file “{entry.shown}”.", field=FIELD) from None
+        if not NAMED or len(self._held) >= _MOST_HELD:
+            os.close(file)
+            return path
+        _, ending, packed = split_ending(entry.name)
+        name = self.folder / f"{uuid.uuid4().hex}{ending}{packed}"
+        self._held[path] = file, name
+        name.symlink_to(f"/proc/self/fd/{file}")
+        return name
 
     def open(self, entry: Entry) -> Any:
-        return str(entry.ref)
+        return str(self.local(entry))
 
     @property
     def folder(self) -> Path:
         return self._scratch.folder
 
     def close(self) -> None:
+        while self._held:
+            _, (file, _) = self._held.popitem()
+            os.close(file)
         self._scratch.close()
 
 

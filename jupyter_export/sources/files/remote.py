@@ -30,6 +30,7 @@ from ...errors import (
     LoginRefused,
     NotFound,
     SourceFailed,
+    Throttled,
 )
 from ...registry import Connection, Surroundings, missing, split_ending
 from .places import (
@@ -51,6 +52,15 @@ from .waiting import answer, heard
 
 _PIECE = 4 * 2**20
 _WEB = ("http", "https")
+_BUSY = (429, 503)
+"""Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section 15.6.4), which
+S3 and Azure answer to too many requests as well."""
+_BUSY_CODES = frozenset({
+    "BandwidthLimitExceeded", "PriorRequestNotComplete", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "ServerBusy", "SlowDown",
+    "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+"""What botocore (``retries.standard``) and Azure's storage call it, whatever the status."""
 _Answer = TypeVar("_Answer")
 
 
@@ -270,6 +280,13 @@ class RemotePlace(Place):
         nowhere = any(isinstance(each, FileNotFoundError) for each in chain)
         if status in (404, 410) or (nowhere and status is None and not unreachable):
             return self._not_found(shown)
+        if status in _BUSY or any(_busy_code(each) for each in chain):
+            return Throttled(
+                f"The place of the connection {self._name} asks to be asked for {what} less often"
+                f"{f' (status {status})' if status else ''}.",
+                hint="Try again later.",
+                field=FIELD,
+            )
         kind = ConnectionLost if begun else ConnectionFailed
         if status is not None:
             return kind(
@@ -308,9 +325,11 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error of aiohttp, requests or botocore carries."""
-    for value in (getattr(error, "status", None), getattr(error, "status_code", None)):
-        if isinstance(value, int):
+    """Return the HTTP status that an error of aiohttp, requests, botocore, azure or gcsfs
+    carries."""
+    for name in ("status", "status_code", "code"):
+        value = getattr(error, name, None)
+        if isinstance(value, int) and 100 <= value < 600:
             return value
     response = getattr(error, "response", None)
     if isinstance(response, dict):
@@ -318,6 +337,14 @@ def _status(error: BaseException) -> int | None:
         return value if isinstance(value, int) else None
     value = getattr(response, "status_code", None)
     return value if isinstance(value, int) else None
+
+
+def _busy_code(error: BaseException) -> bool:
+    """Tell whether an error of botocore or azure says by its code that it was asked too often."""
+    response = getattr(error, "response", None)
+    told = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    code = told or getattr(error, "error_code", None)
+    return isinstance(code, str) and code in _BUSY_CODES
 
 
 def _is_of_network(error: BaseException) -> bool:

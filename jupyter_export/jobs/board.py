@@ -57,6 +57,11 @@ class Board:
         with self._changed:
             return self._jobs.get(job_id)
 
+    def active(self) -> frozenset[str]:
+        """Return the ids of the jobs that are up and not final."""
+        with self._changed:
+            return frozenset(job.id for job in self._jobs.values() if not job.final)
+
     def overlay(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
         """Return ``jobs`` of the store, each in its newest version."""
         with self._changed:

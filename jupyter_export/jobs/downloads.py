@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Expired, NotReady
+from ..folders import open_checked
 from ..registry import ZIP_ENDING
 from .model import Job
+from .sending import SentFile
 from .zipping import Packed, zipped
 
 ZIP_MEDIA_TYPE = "application/zip"
+COMPRESSED = {
+    "gzip": "application/gzip",
+    "zstd": "application/zstd",
+    "brotli": "application/x-brotli",
+}
+"""What compressed bytes are called; they are given out as such, not as an encoding of others."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,16 @@ class Download:
     sha256: str
     on_done: Callable[[], None] = field(repr=False)
     files: tuple[Packed, ...] = ()
+    on_begin: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    on_broken_off: Callable[[], None] = field(default=lambda: None, repr=False)
+    finished: float | None = None
+    """When the job ended, in seconds since 1970: a file that was touched later is looked at."""
+    modified: int | None = None
+    """When the file was last changed, in whole seconds since 1970."""
+    root: Path | None = None
+    """What is opened must lie below this folder; None: anywhere."""
+    parts: bool = True
+    """False: it is sent whole or not at all, whatever ``Range`` asks."""
 
     def pieces(self) -> Generator[bytes]:
         """Yield the zip of a folder in pieces, the same bytes each time.
@@ -37,6 +56,30 @@ class Download:
         was sent until then has no end, so that nobody takes it for whole.
         """
         return zipped(self.files)
+
+    def open(self) -> SentFile:
+        """Open the file to send it. Raises ``Expired`` unless it is the one that was proved."""
+        assert self.size is not None, "a folder has no file to open"
+        return SentFile(
+            self.path,
+            root=self.root,
+            name=self.name,
+            size=self.size,
+            sha256=self.sha256,
+            finished=self.finished,
+        )
+
+    def begin(self, part: str = "") -> None:
+        """Call before the first byte is sent; ``part`` is what ``Range`` asked for, if it did.
+
+        Raises ``ServerUnavailable`` when the audit trail cannot take it, ``Expired`` when it may
+        not be sent any more; then nothing is to be sent.
+        """
+        self.on_begin(part)
+
+    def broken_off(self) -> None:
+        """Call after ``begin`` of the whole when its last byte was not sent."""
+        self.on_broken_off()
 
     def done(self) -> None:
         """Count a download whose last byte was sent; removes a file that was asked to go then."""
@@ -65,12 +108,23 @@ def ready(job: Job, *, root: Path | None, media_type: str, on_done: Callable[[],
     if job.is_folder:
         packed = tuple(_packed(job, file, root) for file in job.result.files)
         zip_name = f"{name}{ZIP_ENDING}"
-        return Download(path, zip_name, ZIP_MEDIA_TYPE, None, sha256, on_done, packed)
-    size = _size(path, root)
-    _check_same(name, size, job.result.bytes)
+        return Download(path, zip_name, ZIP_MEDIA_TYPE, None, sha256, on_done, packed, root=root)
+    found = _look(path, root)
+    _check_same(name, found, job.result.bytes)
     if name.lower().endswith(ZIP_ENDING):
         media_type = ZIP_MEDIA_TYPE
-    return Download(path, name, media_type, size, sha256, on_done)
+    finished = job.finished_at.timestamp() if job.finished_at else None
+    return Download(
+        path,
+        name,
+        media_type,
+        job.result.bytes,
+        sha256,
+        on_done,
+        finished=finished,
+        modified=int(found.st_mtime) if found is not None else None,
+        root=root,
+    )
 
 
 def _packed(job: Job, file: dict[str, object], root: Path | None) -> Packed:
@@ -78,23 +132,25 @@ def _packed(job: Job, file: dict[str, object], root: Path | None) -> Packed:
     path = Path(job.root) / str(file["path"])
     name = path.relative_to(target).as_posix()
     expected = int(str(file["bytes"]))
-    _check_same(f"{target.name}/{name}", _size(path, root), expected)
-    return Packed(path, name, expected, str(file["sha256"]))
+    _check_same(f"{target.name}/{name}", _look(path, root), expected)
+    return Packed(path, name, expected, str(file["sha256"]), root)
 
 
-def _size(path: Path, root: Path | None) -> int | None:
-    """Return the bytes of the file at ``path``, or None when there is none below ``root``."""
+def _look(path: Path, root: Path | None) -> os.stat_result | None:
+    """Return what the system tells of the file, or None when there is none below ``root``."""
     try:
         # Whoever can write into the folder could have put a link to any file there.
-        real = path.resolve()
-        away = root is not None and not real.is_relative_to(root.resolve())
-        return real.stat().st_size if real.is_file() and not away else None
-    except (OSError, RuntimeError):
+        handle = open_checked(path, root)
+    except OSError:
         return None
+    try:
+        return os.fstat(handle)
+    finally:
+        os.close(handle)
 
 
-def _check_same(name: str, size: int | None, expected: int) -> None:
-    if size is None:
+def _check_same(name: str, found: os.stat_result | None, expected: int) -> None:
+    if found is None:
         raise Expired(f"The file “{name}” is no longer there.", hint="Export it again.")
-    if size != expected:
+    if found.st_size != expected:
         raise Expired(f"The file “{name}” was changed after its export.", hint="Export it again.")

@@ -14,6 +14,14 @@ def interrupted(how: str = "stopped") -> Interrupted:
     return Interrupted(f"The export was interrupted because its service {how}.", hint="Retry it.")
 
 
+def not_again(how: str, reason: str) -> Interrupted:
+    """Return the error of a job that was interrupted and cannot be run again, for that reason."""
+    return Interrupted(
+        f"The export was interrupted because its service {how}. It was not run again: {reason}",
+        hint="Retry it if that does no harm.",
+    )
+
+
 def timed_out(seconds: int) -> TimedOut:
     return TimedOut(
         f"The export took longer than {seconds:,} seconds and was stopped.",

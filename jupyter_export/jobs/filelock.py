@@ -15,6 +15,15 @@ from types import TracebackType
 from ..errors import ServerUnavailable
 
 
+def try_lock(fd: int) -> bool:
+    """Lock the open file for as long as it is open; return False when another process has it."""
+    try:
+        _lock(fd)
+    except OSError:
+        return False
+    return True
+
+
 class FileLock:
     """Holds ``path`` locked from ``acquire`` to ``release``. Not re-entrant."""
 
@@ -22,12 +31,15 @@ class FileLock:
         self.path = path
         self._fd: int | None = None
 
+    @property
+    def handle(self) -> int | None:
+        """The open file; who inherits it holds the lock, too."""
+        return self._fd
+
     def acquire(self) -> bool:
         """Try once; return whether the lock is held now."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(fd)
-        except OSError:
+        if not try_lock(fd):
             os.close(fd)
             return False
         self._fd = fd

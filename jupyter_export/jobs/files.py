@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
+import re
 import shutil
-from collections.abc import Container, Iterable
-from datetime import datetime
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InvalidSpec
+from ..folders import Folder, held, is_away
 from .model import Job
 from .naming import part_of
 from .settings import Settings
 
 log = logging.getLogger(__name__)
+
+DEAD = 10**8
+"""Added to the number of an attempt in the name of its part folder while that is removed."""
+_PART = re.compile(r"\..*\.([0-9a-f]{16})(?:\.([1-9][0-9]{0,8}))?\.part", re.DOTALL)
 
 
 def make_folders(settings: Settings) -> None:
@@ -33,61 +39,72 @@ def make_folders(settings: Settings) -> None:
         ) from error
 
 
-def scratch_of(job_id: str, settings: Settings) -> Path:
-    """Return the folder that the engine of a job (or of a preview) spills into."""
-    return settings.scratch / job_id
+def scratch_of(job_id: str, settings: Settings, attempt: int = 1) -> Path:
+    """Return the folder that the engine of a job's attempt (or of a preview) spills into."""
+    return settings.scratch / f"{job_id}.{attempt}"
+
+
+def part_in(name: str) -> tuple[str, int] | None:
+    """Return the job and the attempt whose part file (or folder) has that name, as
+    ``naming.part_of`` gives it; None for any other name."""
+    found = _PART.fullmatch(name)
+    return (found[1], int(found[2] or 1)) if found else None
 
 
 def clean(job: Job, settings: Settings) -> None:
     """Remove what a job that did not finish may have left: its part file or part folder, its spill
     folder, and the folders that were made for it, where they are empty."""
-    part = part_of(Path(job.target), job.id)
-    _put_back(part.with_name(f"{part.name}.old"), Path(job.target), job)
-    if part.is_dir() and not part.is_symlink():
-        shutil.rmtree(part, ignore_errors=True)
-    else:
-        _remove(part, job)
-    shutil.rmtree(scratch_of(job.id, settings), ignore_errors=True)
-    remove_empty(job.made)
+    target, top = Path(job.target), _top(job)
+    part = part_of(target, job.id, job.attempt).name
+    with _looked_after(job.id), held(target.parent, top) as folder:
+        found, name = folder.look(part), part
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            # By another name first: a folder that is half removed must never get the target's.
+            dead = part_of(target, job.id, job.attempt + DEAD).name
+            with suppress(OSError):  # The name is too long, say: then it is removed where it is.
+                folder.rename(part, dead)
+                name = dead
+        with _looked_after(job.id):
+            folder.remove_all(name)
+        _put_back(folder, f"{part}.old", target.name)
+    shutil.rmtree(scratch_of(job.id, settings, job.attempt), ignore_errors=True)
+    remove_empty(job.made, top)
 
 
-def remove_empty(folders: Iterable[str]) -> None:
-    """Remove ``folders``, the innermost first, up to the first that is not empty."""
-    for folder in folders:
+def remove_part(part: Path, root: Path, job_id: str) -> None:
+    """Remove a part file or part folder of a job; no link below ``root`` is followed."""
+    with _looked_after(job_id), held(part.parent, root) as folder:
+        folder.remove_all(part.name)
+
+
+def remove_empty(folders: Iterable[str], root: Path | None = None) -> None:
+    """Remove ``folders``, the innermost first, up to the first that is not empty; no link below
+    ``root`` (None: no link at all) is followed."""
+    for each in map(Path, folders):
         try:
-            os.rmdir(folder)
+            with held(each.parent, root or Path(each.anchor)) as folder:
+                folder.remove_empty(each.name)
         except FileNotFoundError:
             continue
         except OSError:
             return
 
 
-def _put_back(old: Path, target: Path, job: Job) -> None:
+def put_back(old: Path, target: Path, job: Job) -> None:
     """Undo a replacement that was cut off between the old folder's going and the new one's coming,
     or finish one that was cut off behind that."""
-    if not old.is_dir() or old.is_symlink():
+    with _looked_after(job.id), held(target.parent, _top(job)) as folder:
+        _put_back(folder, old.name, target.name)
+
+
+def _put_back(folder: Folder, old: str, target: str) -> None:
+    found = folder.look(old)
+    if found is None or not stat.S_ISDIR(found.st_mode):
         return
-    try:
-        if os.path.lexists(target):
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(old, target)
-    except OSError:
-        log.warning("the folder that job %s was to replace is at %s", job.id, old, exc_info=True)
-
-
-def sweep_scratch(settings: Settings, active: Container[str], before: datetime) -> None:
-    """Remove what processes that were killed left in the scratch folder before that time."""
-    for path in settings.scratch.iterdir():
-        if path.name not in active and _changed_at(path) < before.timestamp():
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return math.inf
+    if folder.look(target) is not None:
+        folder.remove_all(old)
+    else:
+        folder.rename(old, target)
 
 
 def remove_finished(job: Job) -> bool:
@@ -95,37 +112,48 @@ def remove_finished(job: Job) -> bool:
 
     What has another size by now was written by somebody else under the same name, and stays. Of a
     folder, the files that the job recorded go, and then it and its folders where they are empty.
+    What a link leads to that was put into the place of a folder is not ours, and stays, too.
     """
     if job.result is None:
         return True
-    target = Path(job.target)
+    target, top = Path(job.target), _top(job)
     files = {Path(job.root) / str(f["path"]): int(f["bytes"]) for f in job.result.files}
     if not job.is_folder:
         files.setdefault(target, job.result.bytes)
-    elif target.is_symlink():
-        return True  # Somebody put a link in its place: what it leads to is not ours.
-    outcomes = [_remove(path, job) for path in sorted(files) if _has_size(path, files[path])]
+    outcomes = [_removed(path, files[path], top, job) for path in sorted(files)]
     if job.is_folder:
         inner = {folder for path in files for folder in path.parents if target in folder.parents}
         deepest_first = sorted(inner, key=lambda folder: len(folder.parts), reverse=True)
         for folder in (*deepest_first, target):
-            remove_empty([str(folder)])
+            remove_empty([str(folder)], top)
     return all(outcomes)
 
 
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.lstat().st_size == size
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # It cannot be looked at; removing it says why.
+def _top(job: Job) -> Path:
+    """Return the folder below which no link is followed on the way to the files of ``job``."""
+    return Path(job.root) if job.confined else Path(job.target).parent
 
 
-def _remove(path: Path, job: Job) -> bool:
+def _removed(path: Path, size: int, top: Path, job: Job) -> bool:
+    """Remove a file of so many bytes; return whether none is there."""
     try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        log.warning("a file of job %s could not be removed", job.id, exc_info=True)
-        return False
+        with held(path.parent, top) as folder:
+            found = folder.look(path.name)
+            if found is not None and found.st_size == size:
+                folder.remove(path.name)
+    except OSError as error:
+        if not is_away(error):
+            log.warning("a file of job %s could not be removed", job.id, exc_info=True)
+            return False
     return True
+
+
+@contextmanager
+def _looked_after(job_id: str) -> Iterator[None]:
+    """Log what cannot be removed: whoever sweeps next tries again. A folder that is gone, or whose
+    place a link has taken, holds nothing of ours."""
+    try:
+        yield
+    except OSError as error:
+        if not is_away(error):
+            log.warning("what job %s has left could not be removed", job_id, exc_info=True)

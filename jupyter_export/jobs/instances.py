@@ -1,11 +1,13 @@
 """Which services are alive: each holds a lock on a file of its own as long as it lives.
 
 Several kernels of one user may run a service each over the same ``state_dir``. A file whose lock
-can be taken belongs to a service that ended without saying so.
+can be taken belongs to a service that ended without saying so, and whose workers have ended too:
+they inherit the lock, so that nobody runs a job again beside the one that still writes it.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,10 @@ from .filelock import FileLock
 
 ENDING = ".lock"
 ATTEMPTS = 200
+
+
+def instances_folder(state_dir: Path) -> Path:
+    return state_dir / "instances"
 
 
 class Instance:
@@ -34,6 +40,11 @@ class Instance:
             self._lock.release()
             time.sleep(0.01)
         raise RuntimeError(f"the service {self.name} runs already")
+
+    @property
+    def handle(self) -> int | None:
+        """The file descriptor that workers inherit; None where they cannot (Windows)."""
+        return None if sys.platform == "win32" else self._lock.handle
 
     def release(self) -> None:
         """Take the entry away; nothing of this service is left to be recovered."""

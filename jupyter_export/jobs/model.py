@@ -10,6 +10,8 @@ from ..progress import Progress, Result
 
 Status: TypeAlias = Literal["pending", "running", "completed", "failed", "cancelled", "expired"]
 ACTIVE: frozenset[str] = frozenset({"pending", "running"})
+MAX_HISTORY = 50
+"""Attempts that a job remembers."""
 FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled", "expired"})
 
 
@@ -19,6 +21,10 @@ class Caller:
 
     name: str
     admin: bool = False
+    address: str = ""
+    """Where the request came from, for the audit trail; empty for a caller in this process."""
+    sole: bool = field(default=False, compare=False)
+    """The one owner of a server that knows nobody else."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,23 @@ class Job:
     made: tuple[str, ...] = ()
     """Absolute paths of the folders that were made for it, the innermost first; a job that does
     not finish takes them away again."""
+    place: str = ""
+    """The state folder that holds what it reads and spills (``Place.id``): only a service over the
+    same one can run it again."""
+    confined: bool = True
+    """What ``Settings.confined`` was of the service that took it."""
+    tries: int = 1
+    """Attempts since somebody last asked for it; ``attempt`` counts them all."""
+    retry_at: datetime | None = None
+    """When a pending job may be tried again, after an error that may pass."""
+    weight: int = 0
+    """Bytes of its sources as far as they were known when it was asked for; 0: not known."""
+    history: tuple[dict[str, Any], ...] = ()
+    """The attempts that are over: ``{"attempt", "status", "started_at", "finished_at", "error"}``,
+    the oldest first."""
+    prepared: dict[str, Any] | None = None
+    """The result of a run whose file is about to get its name, and how that file is known: what
+    tells a later start whether it got it. See ``recovery``."""
 
     @property
     def final(self) -> bool:
@@ -84,12 +107,57 @@ class Job:
             "download_count": self.download_count,
             "result": self.result.to_json() if self.result else None,
             "error": self.error,
+            "retry_at": rfc3339(self.retry_at),
+            "history": list(self.history),
             "spec": self.spec,
         }
 
     def changed(self, **fields: Any) -> Job:
         """Return the next version of this job."""
         return replace(self, version=self.version + 1, **fields)
+
+    def again(
+        self,
+        error: dict[str, str | None] | None,
+        *,
+        finished_at: datetime | None,
+        status: Status = "failed",
+        **fields: Any,
+    ) -> Job:
+        """Return the job as pending again, with nothing of the attempt that is over but its place
+        in the history."""
+        over = {
+            "attempt": self.attempt,
+            "status": status,
+            "started_at": rfc3339(self.started_at),
+            "finished_at": rfc3339(finished_at),
+            "error": error,
+        }
+        kept = (*self.history, over)[-MAX_HISTORY:]
+        cleared: dict[str, Any] = {
+            "status": "pending",
+            "attempt": self.attempt + 1,
+            "history": kept,
+            "progress": Progress(),
+            "started_at": None,
+            "finished_at": None,
+            "expires_at": None,
+            "result": None,
+            "error": None,
+            "retry_at": None,
+            "prepared": None,
+        }
+        return self.changed(**{**cleared, **fields})
+
+
+@dataclass(frozen=True)
+class ServiceRecord:
+    """The lease of a service: its active jobs are nobody else's as long as its heart beats."""
+
+    id: str
+    place: str
+    beat: int
+    seen_at: datetime
 
 
 @dataclass(frozen=True)

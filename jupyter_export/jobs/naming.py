@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PureWindowsPath
 
 from ..errors import Forbidden, InvalidSpec, OutputExists, WriteFailed
+from ..folders import Folder
 from ..sinks.local import already_there, free_names
-from ..spec import ExportSpec
+from ..spec import ExportSpec, limits
 from .settings import Settings
 
 MAX_NAME_BYTES = 255
@@ -22,6 +24,7 @@ RESERVED = {
     *(f"{device}{n}" for device in ("com", "lpt") for n in "123456789¹²³"),
 }  # fmt: skip
 """Names that Windows gives to devices, whatever their ending."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 FIELD = "output.path"
 _ADD_NAME = "Add the name of the file."
 
@@ -37,9 +40,12 @@ class Target:
     made: tuple[str, ...] = ()
 
 
-def part_of(target: Path, job_id: str) -> Path:
-    """Return the hidden file (or folder) beside ``target`` that a job writes until it is whole."""
-    tail = f".{job_id}.part"
+def part_of(target: Path, job_id: str, attempt: int = 1) -> Path:
+    """Return the hidden file (or folder) beside ``target`` that a job writes until it is whole.
+
+    Each attempt has its own: one that is believed dead, and is not, spoils nothing.
+    """
+    tail = f".{job_id}.{attempt}.part"
     # A folder that is replaced waits under the name of its part and “.old”.
     room = MAX_NAME_BYTES - len(f".{tail}.old".encode())
     head = target.name.encode()[:room].decode(errors="ignore")
@@ -56,14 +62,20 @@ def inside(
     """Return the absolute path that ``path`` means, every link in its folders followed.
 
     Relative paths start at the root. In a confined installation nothing outside the root and
-    nothing hidden is named. Raises ``Forbidden`` or ``InvalidSpec``; the sentence repeats the path
-    as it was given, never the machine's own.
+    nothing hidden is named, unless the server shows what is. Raises ``Forbidden`` or
+    ``InvalidSpec``; the sentence repeats the path as it was given, never the machine's own.
     """
     shown = path if len(path) <= 200 else f"{path[:200]}…"
-    if any(ord(each) < 32 or 0xD800 <= ord(each) <= 0xDFFF for each in path):
+    if limits.unprintable(path) or any(0xD800 <= ord(each) <= 0xDFFF for each in path):
         raise InvalidSpec("The path holds a character that no file name can.", field=field)
+    if _URL.match(path):
+        raise InvalidSpec(
+            f"“{shown}” is a URL, not a path.",
+            hint="Give a path relative to the server's root.",
+            field=field,
+        )
     if settings.confined:
-        _check_confined(path, shown, field)
+        _check_confined(path, shown, field, hidden=settings.allow_hidden)
     given = Path(path) if settings.confined else Path(path).expanduser()
     for part in given.parts:
         _check_component(part, field, windows)
@@ -86,7 +98,7 @@ def inside(
     return absolute
 
 
-def _check_confined(path: str, shown: str, field: str) -> None:
+def _check_confined(path: str, shown: str, field: str, *, hidden: bool) -> None:
     if path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
         raise _outside(shown, field)
     if "\\" in path:
@@ -97,7 +109,7 @@ def _check_confined(path: str, shown: str, field: str) -> None:
     for part in path.split("/"):
         if part == "..":
             depth -= 1
-        elif part.startswith(".") and part != ".":
+        elif part.startswith(".") and part != "." and not hidden:
             raise Forbidden(
                 f"“{shown}” is hidden: “{part}” begins with a dot.",
                 hint="Choose a name that does not.",
@@ -157,7 +169,8 @@ def place(
     """
     given = spec.output.path
     if given is None:
-        name = f"{_plain(spec.name)}_{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}_{job_id[:8]}"
+        when = f"{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+        name = f"{plain_name(spec.name)}_{when}_{job_id[:8]}"
         # The setting is the administrator's, and may be hidden (".exports").
         absolute = (settings.root / settings.output_dir).resolve() / f"{name}{ending}"
     else:
@@ -188,9 +201,10 @@ def shown(absolute: Path, root: Path) -> str:
     return str(absolute)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return ``name`` as a part of a file name that every system takes."""
-    plain = re.sub(r"[^\w.-]+", "_", name).strip("._-")
+    composed = unicodedata.normalize("NFC", name)
+    plain = re.sub(r"[^\w.-]+", "_", composed).strip("._-")
     return plain.encode()[:80].decode(errors="ignore") or "export"
 
 
@@ -221,7 +235,7 @@ def _make_folder(folder: Path, settings: Settings) -> tuple[str, ...]:
     where = shown(folder, settings.root)
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder, settings.root.resolve() if settings.confined else None)
     except (FileExistsError, NotADirectoryError):
         raise InvalidSpec(
             f"“{where}” is a file, so nothing can be written into it.", field=FIELD
@@ -238,3 +252,17 @@ def _make_folder(folder: Path, settings: Settings) -> tuple[str, ...]:
             field=FIELD,
         )
     return tuple(str(each) for each in missing)
+
+
+def _make(folder: Path, root: Path | None) -> None:
+    if root is None or not folder.is_relative_to(root):
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    # a link that somebody puts there meanwhile must lead nowhere
+    within = Folder(root)
+    try:
+        within.make(folder.relative_to(root).parts)
+    finally:
+        within.close()
+    if not folder.is_dir():
+        raise NotADirectoryError

@@ -18,8 +18,12 @@ from .worker import here_to_json
 from .workers import Message
 
 
-def order_for(job: Job, settings: Settings, *, busy: int, now: datetime) -> Message:
-    """Return the message that makes a worker run ``job``; ``busy`` other jobs share the machine.
+def order_for(
+    job: Job, settings: Settings, *, busy: int, disk_left: int | None, now: datetime
+) -> Message:
+    """Return the message that makes a worker run ``job``.
+
+    ``busy`` other jobs share the machine, ``disk_left`` bytes are left of ``max_disk``.
 
     Only now are connections looked up, and the worker gets none that the spec does not name.
     Raises ``SourceFailed`` when the environment lacks one.
@@ -33,8 +37,10 @@ def order_for(job: Job, settings: Settings, *, busy: int, now: datetime) -> Mess
         root=Path(job.root),
         target=Path(job.target),
         busy=busy,
+        attempt=job.attempt,
         now=now,
     )
+    here |= {"disk_left": disk_left, "temporary": job.temporary}
     return {"run": {"job": job.id, "spec": _decided(spec, job.format), "here": here}}
 
 
@@ -66,6 +72,33 @@ def preview_order(
     )
     decided = _decided(spec, format)
     return {"preview": {"job": preview_id, "spec": decided, "here": here, "rows": rows}}
+
+
+def stream_order(
+    stream_id: str,
+    spec: ExportSpec,
+    settings: Settings,
+    *,
+    file_name: str,
+    format: str,
+    now: datetime,
+) -> Message:
+    """Return the message that makes a worker send the bytes of ``spec`` as it makes them.
+
+    ``file_name`` is what the file would be called. Raises as ``order_for``.
+    """
+    root = settings.root.resolve()
+    here = _surroundings(
+        settings,
+        stream_id,
+        names=connections.named(spec),
+        seconds=settings.job_timeout,
+        root=root,
+        target=root / file_name,
+        now=now,
+    )
+    decided = _decided(spec, format)
+    return {"stream": {"job": stream_id, "spec": decided, "here": here, "name": file_name}}
 
 
 def tables_order(
@@ -106,23 +139,26 @@ def _surroundings(
     target: Path,
     now: datetime,
     busy: int = 0,
+    attempt: int = 1,
 ) -> dict[str, Any]:
     resolved = connections.resolve(names, settings.connections, os.environ, seconds)
-    scratch = scratch_of(job_id, settings)
+    scratch = scratch_of(job_id, settings, attempt)
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     return here_to_json(
         Surroundings(
             root=root,
             target=target,
-            part=part_of(target, job_id),
+            part=part_of(target, job_id, attempt),
             uploads=settings.uploads,
             scratch=scratch,
             confined=settings.confined,
+            allow_hidden=settings.allow_hidden,
             connections=resolved,
             memory_limit=settings.memory_limit_per_job,
             threads=max(_cores() // (busy + 1), 1),
             max_rows=settings.max_rows,
             max_bytes=settings.max_bytes,
+            min_free_disk=settings.min_free_disk,
             started=now,
         )
     )

@@ -38,7 +38,7 @@ def caller_for(
             "The request has no user, so its exports would belong to nobody.",
             hint="Sign in, or use an identity provider that names its users.",
         )
-    return Caller(name, admin=name in admin_users)
+    return Caller(name, admin=name in admin_users, sole=provider_is_stock)
 
 
 def author_of(job: Job, caller: Caller, admin_users: Container[str]) -> Caller:

@@ -1,7 +1,8 @@
 """Previews, and lists of tables: answered while their caller waits, beside the queue of jobs.
 
 They run in workers as jobs do, so that no engine and no driver is loaded into the server, and take
-none of the places that jobs have. Everything but ``PendingPreview`` belongs to the dispatcher's
+none of the places that jobs have; streams, which take them, come the same way and are handed on
+to ``Streams``. Everything but ``PendingPreview`` belongs to the dispatcher's
 thread.
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 from ..errors import Cancelled, ExportError, QueueFull, TimedOut, WorkerCrashed
 from .endings import crashed
 from .running import CANCEL_GRACE
+from .streaming import PendingStream, Streams
 from .workers import Message, WorkerPool, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -88,10 +90,14 @@ class Previews:
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
+        self._streams = Streams(pool)
         self._waiting: OrderedDict[str, PendingPreview] = OrderedDict()
         self._running: dict[str, PendingPreview] = {}
 
-    def submit(self, asked: PendingPreview) -> None:
+    def submit(self, asked: PendingPreview | PendingStream) -> None:
+        if isinstance(asked, PendingStream):
+            self._streams.submit(asked)
+            return
         others = [each for each in self._waiting.values() if each.owner == asked.owner]
         self._waiting[asked.id] = asked
         room = self._room()
@@ -113,9 +119,10 @@ class Previews:
             due.append(asked.deadline if asked.kill_at is None else asked.kill_at)
             if self._waiting and asked.slow_at > now:
                 due.append(asked.slow_at)
-        return due
+        return due + self._streams.next_due
 
     def hand_out(self) -> None:
+        self._streams.hand_out()
         while self._room():
             asked = next(filter(self._may_run, self._waiting.values()), None)
             if asked is None:
@@ -139,6 +146,7 @@ class Previews:
         return same < MOST_OF_ONE
 
     def look_at_clock(self) -> None:
+        self._streams.look_at_clock()
         now = time.monotonic()
         for asked in [*self._waiting.values(), *self._running.values()]:
             if asked.kill_at is None and now >= asked.deadline:
@@ -149,13 +157,17 @@ class Previews:
                 asked.worker.kill()
 
     def cancel(self, preview_id: str) -> None:
+        if self._streams.look_at(preview_id):
+            return
         asked = self._waiting.get(preview_id) or self._running.get(preview_id)
         if asked is not None:
             asked.answer(Cancelled("The preview was cancelled."))
             self._tell_to_stop(asked)
 
     def hear(self, worker: WorkerProcess, message: Message) -> bool:
-        """Take a message of a worker; return whether it was about a preview."""
+        """Take a message of a worker; return whether it was about a preview or a stream."""
+        if self._streams.hear(worker, message):
+            return True
         asked = self._running.get(worker.job or "")
         if asked is None:
             return False
@@ -175,6 +187,7 @@ class Previews:
 
     def stop(self, why: ExportError) -> None:
         """Answer everybody; the workers are the pool's to end."""
+        self._streams.stop(why)
         for asked in [*self._waiting.values(), *self._running.values()]:
             self._end(asked, why)
 

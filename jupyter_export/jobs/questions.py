@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from . import connections
+from .audit_trail import AuditTrail, of_spec
 from .dispatcher import Dispatcher
 from .files import scratch_of
 from .model import Caller
@@ -32,6 +33,7 @@ class Questions:
         settings: Settings,
         store: JobStore,
         dispatcher: Dispatcher,
+        audit: AuditTrail,
         *,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -45,6 +47,7 @@ class Questions:
         self._new_id = new_id
         self._submitting = submitting
         self._check_open = check_open
+        self._audit = audit
 
     def preview(self, document: Any, caller: Caller, rows: Any) -> PendingPreview:
         """Ask for the first ``rows`` rows of a spec. Raises what its submission would."""
@@ -54,6 +57,9 @@ class Questions:
         order = order_preview(
             checked, self._settings, preview_id=question_id, rows=rows, moment=now
         )
+        # While somebody types, the same question comes again and again.
+        said = of_spec(checked.spec.to_json())
+        self._audit.note("preview", caller, "", owner=caller.name, once_a_minute=True, **said)
         return self._ask(question_id, order, caller)
 
     def tables(
@@ -66,6 +72,7 @@ class Questions:
         """
         self._check_open()
         connections.database(name, self._settings.connections, caller, os.environ)
+        self._audit.note("tables", caller, name, once_a_minute=True)
         question_id = f"preview-{self._new_id()}"
         order = tables_order(
             question_id,

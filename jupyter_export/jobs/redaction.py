@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 HIDDEN = "***"
 SHORTEST = 4
@@ -57,10 +59,22 @@ def secrets_of(connection: Mapping[str, Any]) -> Iterator[str]:
         key, _, value = each.partition("=")
         if _SECRET.search(key):
             found.append(value)
-    for text in found:
-        for form in (text, unquote(text), unquote_plus(text)):
-            if len(form) >= SHORTEST:
-                yield form
+    if at:
+        # what HTTP's basic authentication sends (RFC 7617), as errors show headers
+        yield base64.b64encode(unquote(login).encode()).decode()
+    for text in dict.fromkeys(found):
+        yield from (form for form in _forms(text) if len(form) >= SHORTEST)
+
+
+def _forms(text: str) -> set[str]:
+    """Return a secret as it may stand in a sentence: plain, as in a URL, as in Python or JSON."""
+    plain = {text, unquote(text), unquote_plus(text)}
+    quoted = {
+        each for form in plain for each in (quote(form, safe=""), quote(form), quote_plus(form))
+    }
+    lower = {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), each) for each in quoted}
+    escaped = {each for form in plain for each in (repr(form)[1:-1], json.dumps(form)[1:-1])}
+    return plain | quoted | lower | escaped
 
 
 def _options(value: Any, secret: bool = False) -> Iterator[str]:

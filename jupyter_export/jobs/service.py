@@ -8,37 +8,49 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime, timezone
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from .. import registry
-from ..errors import InvalidRequest, NotFound, NotReady, ShuttingDown
+from ..errors import Expired, NotReady, ServerUnavailable, ShuttingDown
 from ..spec import ExportSpec
 from . import connections, uploads
+from .admission import Admission
+from .audit_trail import AuditTrail
 from .board import Board
+from .database import StoreDatabase
+from .disk import DiskBudget
 from .dispatcher import Dispatcher
-from .downloads import Download, ready
-from .files import make_folders, remove_empty, remove_finished
-from .housekeeping import Housekeeping, instances_folder
-from .instances import Instance
+from .downloads import Download
+from .files import make_folders, remove_finished
+from .handing_out import HandingOut
+from .housekeeping import Housekeeping
+from .instances import Instance, instances_folder
+from .leases import Lease
+from .links import Links
 from .model import Caller, Job, JobPage
-from .ownership import author_of
+from .pace import Pace
+from .place import place_of
 from .previews import DEFAULT_ROWS, PendingPreview
 from .questions import Questions, answer_to
+from .records import Records
+from .recovery import Recovery
 from .settings import Settings
-from .store import JobQuery, JobStore, StaleVersion
+from .store import JobStore
 from .store_sqlalchemy import SqlAlchemyStore
-from .submission import check, check_queue, choose_target, first_attempt, next_attempt
-from .uploads import UploadWriter
+from .streams import StreamDesk
+from .uploads import OpenUploads, UploadWriter
 from .worker import DEFAULT_RUN
+from .workers import Making
 
 __all__ = ["Download", "ExportService", "UploadWriter"]
 
 CANCEL_ANSWER = 0.25
 """Seconds that ``cancel`` waits, so that most answers show the job cancelled."""
 DELETE_SECONDS = 5.0
+STOP_SECONDS = 5.0
 ELSEWHERE_SECONDS = 0.5
 """How often the store is read for a job that another process runs."""
 ATTEMPTS = 20
@@ -72,13 +84,75 @@ class ExportService:
         self.settings = settings
         self._now = now
         self._new_id = new_id
-        self._store = store or SqlAlchemyStore(settings.state_dir, settings.db_url)
+        self._database = StoreDatabase(settings.state_dir, settings.db_url)
+        self._store = store or SqlAlchemyStore(self._database)
         self._board = Board()
-        self._instance = Instance(instances_folder(settings), secrets.token_hex(16))
-        self._dispatcher = Dispatcher(settings, self._store, self._board, now=now, run=run)
-        self._housekeeping = Housekeeping(settings, self._store, now=now, show=self._board.show)
+        self._instance = Instance(instances_folder(settings.state_dir), secrets.token_hex(16))
+        self._lease = Lease(self._store, self._instance.name, lambda: self._place, now)
+        making = Making(
+            settings.scratch, run, settings.dialects, settings.withheld, self._held_by_workers
+        )
+        self._disk = DiskBudget(settings)
+        self._uploads = OpenUploads()
+        self._dispatcher = Dispatcher(
+            settings, self._store, self._board, self._lease, making, self._disk, now=now
+        )
         self._submitting = threading.Lock()
+        self._recovery = Recovery(
+            settings,
+            self._store,
+            instance=self._instance.name,
+            place=lambda: self._place,
+            now=now,
+            adopt=self._adopt,
+            show=self._board.show,
+            hold=self._lease.hold,
+            knows=lambda job_id: self._board.get(job_id) is not None,
+            submitting=self._submitting,
+        )
+        self._housekeeping = Housekeeping(settings, self._store, now=now, show=self._board.show)
+        self.audit = AuditTrail(self._database, settings, now=now, open_upload=self.open_upload)
+        self._board.subscribe(self.audit.hear)
+        self._pace = Pace()
+        self._board.subscribe(self._pace.hear)
+        self._records = Records(self._store, self._board, self.audit)
+        self._handing_out = HandingOut(settings, self.audit, self._records.change)
+        self.links = Links(
+            self._database,
+            settings,
+            self._handing_out,
+            self.audit,
+            get=self._records.get,
+            find=self._records.find,
+            now=now,
+            new_id=new_id,
+        )
+        self._admission = Admission(
+            settings,
+            self._store,
+            self._lease,
+            self._disk,
+            self.audit,
+            self._pace,
+            instance=self._instance.name,
+            place=lambda: self._place,
+            now=now,
+            new_id=new_id,
+            submitting=self._submitting,
+            check_open=self._check_open,
+            enqueue=self._enqueue,
+        )
         self._questions = Questions(
+            settings,
+            self._store,
+            self._dispatcher,
+            self.audit,
+            now=now,
+            new_id=new_id,
+            submitting=self._submitting,
+            check_open=self._check_open,
+        )
+        self.streams = StreamDesk(
             settings,
             self._store,
             self._dispatcher,
@@ -86,14 +160,16 @@ class ExportService:
             new_id=new_id,
             submitting=self._submitting,
             check_open=self._check_open,
+            audit=self.audit,
         )
+        """``streams.begin``: an export that is sent as it is made, and no job."""
         self._started = False
         self._stopped = False
 
     # -------------------------------------------------------------- life
 
     def start(self) -> None:
-        """Open the store, end the jobs of dead services, warm a worker for databases. Once.
+        """Open the store, take over the jobs of dead services, warm a worker for databases. Once.
 
         Raises ``StoreTooNew`` for a store of a newer version, ``ServerUnavailable`` when it cannot
         be opened, ``InvalidSpec`` when ``state_dir`` cannot be made.
@@ -101,24 +177,37 @@ class ExportService:
         if self._started:
             return
         make_folders(self.settings)
-        self._store.start()
-        self._instance.register()
-        self._housekeeping.interrupt_orphans()
+        try:
+            self._store.start()
+            self.audit.start()
+            self._instance.register()
+            self._recovery.look()
+        except BaseException:
+            # Nothing runs yet; what was taken over is found again by the next who starts.
+            self.audit.stop(STOP_SECONDS)
+            self._instance.release()
+            self._store.close()
+            raise
         self._started = True
         self._dispatcher.start()
+        self._recovery.start()
         self._housekeeping.start()
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """End every active job as ``interrupted``, every process and every thread. Idempotent."""
+    def stop(self) -> None:
+        """Let what runs finish within ``stop_timeout``, leave the rest to the next start, and end
+        every process and every thread. A kernel's jobs end as ``interrupted``. Idempotent."""
         with self._submitting:
             if self._stopped:
                 return
             self._stopped = True
         if not self._started:
             return
-        deadline = time.monotonic() + timeout
-        self._dispatcher.stop(timeout)
-        self._housekeeping.stop(max(deadline - time.monotonic(), 0.5))
+        self._recovery.stop(STOP_SECONDS)
+        self._dispatcher.stop(self.settings.stop_timeout)
+        self._housekeeping.stop(STOP_SECONDS)
+        with suppress(ServerUnavailable):  # The lock's end tells the same.
+            self._lease.end()
+        self.audit.stop(STOP_SECONDS)
         self._store.close()
         self._instance.release()
 
@@ -128,31 +217,9 @@ class ExportService:
         """Check a spec, name its file, keep it as a job and put it in the queue.
 
         Raises ``InvalidSpec``, ``Forbidden``, ``NotFound`` (an upload), ``OutputExists``,
-        ``QueueFull``, ``ShuttingDown``. Nothing is kept of what is refused.
+        ``QueueFull``, ``DiskFull``, ``ShuttingDown``. Nothing is kept of what is refused.
         """
-        self._check_open()
-        checked = check(document, self.settings, self._store, caller)
-        job_id, now = self._new_id(), self._now()
-        with self._submitting:
-            self._check_open()
-            check_queue(caller.name, self.settings, self._store)
-            target = choose_target(checked, self.settings, self._store, job_id=job_id, moment=now)
-            job = first_attempt(
-                checked,
-                target,
-                self.settings,
-                job_id=job_id,
-                owner=caller.name,
-                moment=now,
-                instance=self._instance.name,
-            )
-            try:
-                self._store.add(job, checked.uploads)
-            except BaseException:
-                remove_empty(job.made)  # Nothing is kept of it, whatever went wrong.
-                raise
-            self._enqueue(job)
-        return job
+        return self._admission.submit(document, caller)
 
     def preview(self, document: Any, caller: Caller, rows: int = DEFAULT_ROWS) -> dict[str, Any]:
         """Return the first ``rows`` rows (0 to 1000) of each dataset of a spec, with columns,
@@ -185,10 +252,7 @@ class ExportService:
 
     def get(self, job_id: str, caller: Caller) -> Job:
         """Return the job. Raises ``NotFound``, also for somebody else's."""
-        job = self._board.get(job_id) or self._store.get(job_id)
-        if job is None or not (caller.admin or job.created_by == caller.name):
-            raise NotFound(f"There is no export {job_id[:64]}.", hint="It may have been deleted.")
-        return job
+        return self._records.get(job_id, caller)
 
     def list(
         self,
@@ -205,28 +269,22 @@ class ExportService:
         ``status``: one or several with commas; ``q``: part of the name or path; ``limit``: 1 to
         500; ``cursor``: of the page before. Raises ``InvalidRequest``.
         """
-        query = JobQuery.parse(
-            None if caller.admin else caller.name,
-            status=status,
-            format=format,
-            q=q,
-            limit=limit,
-            cursor=cursor,
+        return self._records.page(
+            caller, status=status, format=format, q=q, limit=limit, cursor=cursor
         )
-        page = self._store.page(query)
-        return replace(page, jobs=self._board.overlay(page.jobs))
 
     def cancel(self, job_id: str, caller: Caller) -> Job:
         """Ask for the end of a job; it comes within a second. A final job is returned as it is."""
-        job = self.get(job_id, caller)
+        job = self._records.get(job_id, caller, "cancel")
         if job.final:
             return job
+        self.audit.note("cancel", caller, job_id, owner=job.created_by)
         if self._board.get(job_id) is not None:
             self._dispatcher.cancel(job_id)
             self._board.wait_while_active(job_id, CANCEL_ANSWER)
             return self.get(job_id, caller)
         # Its own process sees the record change, and ends the worker.
-        return self._change(
+        return self._records.change(
             job_id,
             caller,
             lambda job: (
@@ -241,35 +299,7 @@ class ExportService:
 
         Raises ``InvalidRequest`` for one that is active or completed, and what ``submit`` raises.
         """
-        self._check_open()
-        job = self.get(job_id, caller)
-        if job.status not in ("failed", "cancelled", "expired"):
-            how = "is completed already" if job.status == "completed" else f"is {job.status}"
-            raise InvalidRequest(
-                f"The export {job.id} {how}, so it cannot be retried.",
-                hint="Submit its spec again to export once more.",
-            )
-        # Another kernel's job keeps that kernel's folder; a server's is under its root, always.
-        root = self.settings.root.resolve() if self.settings.confined else Path(job.root)
-        settings = replace(self.settings, root=root)
-        author = author_of(job, caller, self.settings.admin_users)
-        checked = check(job.spec, settings, self._store, author)
-        with self._submitting:
-            self._check_open()
-            check_queue(job.created_by, self.settings, self._store)
-            target = choose_target(
-                checked, settings, self._store, job_id=job.id, moment=self._now()
-            )
-            again = next_attempt(job, target, settings, instance=self._instance.name)
-            try:
-                self._store.update(again, expected=job.version)
-            except BaseException as error:
-                remove_empty(target.made)  # As of a submission that the store does not take.
-                if not isinstance(error, StaleVersion):
-                    raise
-                raise InvalidRequest(f"The export {job.id} is being retried already.") from None
-            self._enqueue(again)
-        return again
+        return self._admission.retry(self._records.get(job_id, caller, "retry"), caller)
 
     def delete(self, job_id: str, caller: Caller, *, delete_file: bool = False) -> None:
         """Cancel the job if it is active, then remove its record, its uploads that no other job
@@ -277,18 +307,25 @@ class ExportService:
 
         Raises ``NotFound``, and ``NotReady`` when the job does not end within 5 seconds.
         """
+        self._records.get(job_id, caller, "delete")
         job = self.cancel(job_id, caller)
         if not job.final:
             job = self.wait(job_id, caller, DELETE_SECONDS)
             if not job.final:
                 raise NotReady(f"The export {job_id} is still being stopped.", hint="Try again.")
-        of_job = self._store.uploads_of(job_id)
+        read = self._store.uploads_of(job_id)
+        self.audit.require("delete", caller, job_id, owner=job.created_by, file=delete_file)
         if job.temporary or delete_file:
             remove_finished(job)
         self._store.delete(job_id)
-        for upload_id in of_job:
+        for upload_id in read:
             if not self._store.readers(upload_id):
                 uploads.remove(self.settings.uploads, self._store, upload_id)
+
+    @property
+    def active(self) -> frozenset[str]:
+        """The ids of the jobs of this service that are not finished."""
+        return self._board.active()
 
     def subscribe(self, callback: Callable[[Job], None]) -> Callable[[], None]:
         """Have ``callback`` called with every change of every job, from threads of the service.
@@ -300,25 +337,34 @@ class ExportService:
 
     # -------------------------------------------------------------- files
 
-    def open_upload(self, caller: Caller) -> UploadWriter:
-        """Return a writer that takes the bytes of one Arrow IPC stream."""
+    def open_upload(self, caller: Caller, declared: int | None = None) -> UploadWriter:
+        """Return a writer that takes the bytes of one Arrow IPC stream, ``declared`` many as far
+        as is known. Raises ``DiskFull`` when there is no room for them."""
         self._check_open()
-        return UploadWriter(
-            self.settings.uploads, self._store, caller, upload_id=self._new_id(), now=self._now
-        )
+        with self._uploads.begun(caller.name) as ended:
+            return UploadWriter(
+                self.settings.uploads,
+                self._store,
+                caller,
+                upload_id=self._new_id(),
+                now=self._now,
+                grow=self._disk.upload(declared).grow,
+                on_kept=lambda kept: self.audit.note("upload", caller, kept.id, owner=kept.owner),
+                on_end=ended,
+            )
 
     def download(self, job_id: str, caller: Caller) -> Download:
         """Return the finished file of a job, or its folder as a zip.
 
         Raises ``NotFound``, ``NotReady``, ``Expired``.
         """
-        job = self.get(job_id, caller)
-        return ready(
-            job,
-            root=self.settings.root if self.settings.confined else None,
-            media_type=registry.format_named(job.format).media_type,
-            on_done=lambda: self._downloaded(job_id, caller),
-        )
+        job = self._records.get(job_id, caller, "download")
+        try:
+            return self._handing_out.to(caller, job, self._handing_out.ready(job))
+        except Expired:
+            with suppress(ServerUnavailable):  # The sweep finds it, too.
+                self._housekeeping.look_at(job)
+            raise
 
     # -------------------------------------------------------------- what there is
 
@@ -358,6 +404,13 @@ class ExportService:
 
     # -------------------------------------------------------------- inner
 
+    @cached_property
+    def _place(self) -> str:
+        return place_of(self.settings.state_dir)
+
+    def _held_by_workers(self) -> int | None:
+        return self._instance.handle
+
     def _check_open(self) -> None:
         if self._stopped or not self._started:
             raise ShuttingDown(
@@ -368,28 +421,6 @@ class ExportService:
         self._board.show(job)
         self._dispatcher.submit(job)
 
-    def _downloaded(self, job_id: str, caller: Caller) -> None:
-        def counted(job: Job) -> Job:
-            once = job.spec.get("retention", {}).get("delete_after_download", False)
-            count = job.download_count + 1
-            if once and job.status == "completed" and remove_finished(job):
-                return job.changed(download_count=count, status="expired")
-            return job.changed(download_count=count)
-
-        self._change(job_id, caller, counted)
-
-    def _change(self, job_id: str, caller: Caller, change: Callable[[Job], Job]) -> Job:
-        """Store what ``change`` makes of the job's newest version; ``change`` may be called again
-        when somebody else was quicker."""
-        for _ in range(ATTEMPTS):
-            job = self.get(job_id, caller)
-            changed = change(job)
-            if changed is job:
-                return job
-            try:
-                self._store.update(changed, expected=job.version)
-            except StaleVersion:
-                continue
-            self._board.show(changed)
-            return changed
-        raise NotReady(f"The export {job_id} is changing too fast.", hint="Try again.")
+    def _adopt(self, job: Job) -> None:
+        self._board.show(job)
+        self._dispatcher.submit(job, adopted=True)

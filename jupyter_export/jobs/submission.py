@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import registry
-from ..errors import InvalidRequest, InvalidSpec, NotFound, OutputExists, QueueFull
-from ..progress import Progress
-from ..spec import ExportSpec, FileSource, parse
+from ..errors import InvalidRequest, NotFound, OutputExists, QueueFull
+from ..spec import ExportSpec, FileSource, UploadSource, parse
 from . import connections
 from .files import remove_empty
+from .line import estimate_wait
 from .model import Caller, Job
 from .naming import Target, inside, place
 from .orders import preview_order
+from .pace import Pace
 from .previews import MAX_ROWS, last_second
 from .settings import Settings
 from .store import JobStore
@@ -32,6 +33,8 @@ class Checked:
     document: dict[str, Any]
     choice: registry.Choice
     uploads: tuple[str, ...]
+    weight: int
+    """Bytes of its uploads and files; 0: not known."""
 
 
 def check(document: Any, settings: Settings, store: JobStore, caller: Caller) -> Checked:
@@ -41,8 +44,6 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
     source outside the root) and ``NotFound`` (an upload that is gone, or is somebody else's).
     """
     spec = parse(document)
-    if "\0" in spec.name:
-        raise InvalidSpec("The name holds a NUL character.", hint="Leave it out.", field="name")
     name = Path(spec.output.path).name if spec.output.path is not None else None
     choice = registry.choose(spec, name)
     connections.check(spec, settings.connections, caller, os.environ)
@@ -57,17 +58,38 @@ def check(document: Any, settings: Settings, store: JobStore, caller: Caller) ->
             raise _no_upload(upload_id)
         if not (settings.uploads / f"{upload_id}{ENDING}").is_file():
             raise _no_upload(upload_id)
-    return Checked(spec, plain, choice, uploads)
+    return Checked(spec, plain, choice, uploads, _weight(spec, settings))
 
 
-def check_queue(owner: str, settings: Settings, store: JobStore) -> None:
+def _weight(spec: ExportSpec, settings: Settings) -> int:
+    """Return the bytes of the sources; 0 where that of one is not known."""
+    total = 0
+    for dataset in spec.datasets:
+        source = dataset.source
+        if isinstance(source, UploadSource):
+            path = settings.uploads / f"{source.id}{ENDING}"
+        elif isinstance(source, FileSource) and source.connection is None:
+            path = settings.root / source.path
+        else:
+            return 0
+        try:
+            total += path.stat().st_size
+        except (OSError, ValueError):
+            return 0  # The run says what is wrong with it.
+    return total
+
+
+def check_queue(owner: str, settings: Settings, store: JobStore, pace: Pace) -> None:
     """Raise ``QueueFull`` when as many jobs of ``owner`` wait as may."""
     most = settings.max_pending_per_user
     if store.count_pending(owner) >= most:
-        raise QueueFull(
+        full = QueueFull(
             f"{most:,} exports of yours wait already.",
             hint="Wait until some of them are finished, or cancel some.",
         )
+        owners = len({job.created_by for job in store.active()})
+        full.retry_after = estimate_wait(pace.seconds(), size=settings.max_workers, owners=owners)
+        raise full
 
 
 def choose_target(
@@ -115,8 +137,10 @@ def first_attempt(
     owner: str,
     moment: datetime,
     instance: str,
+    place: str,
 ) -> Job:
-    """Return the pending job of a spec; ``instance`` names the service that runs it."""
+    """Return the pending job of a spec; ``instance`` names the service that runs it, ``place`` its
+    state folder."""
     return Job(
         id=job_id,
         name=checked.spec.name,
@@ -132,25 +156,26 @@ def first_attempt(
         root=str(settings.root.resolve()),
         instance=instance,
         made=target.made,
+        place=place,
+        confined=settings.confined,
+        weight=checked.weight,
     )
 
 
-def next_attempt(job: Job, target: Target, settings: Settings, *, instance: str) -> Job:
-    """Return a job that has ended as pending again, with nothing of its last attempt."""
-    return job.changed(
-        status="pending",
+def next_attempt(job: Job, target: Target, settings: Settings, *, instance: str, place: str) -> Job:
+    """Return a job that has ended as pending again, because somebody asks for it."""
+    return job.again(
+        job.error,
+        finished_at=job.finished_at,
+        status=job.status,
         path=target.path,
         target=str(target.absolute),
         root=str(settings.root.resolve()),
         instance=instance,
+        place=place,
+        confined=settings.confined,
         made=target.made,
-        attempt=job.attempt + 1,
-        progress=Progress(),
-        started_at=None,
-        finished_at=None,
-        expires_at=None,
-        result=None,
-        error=None,
+        tries=1,
     )
 
 

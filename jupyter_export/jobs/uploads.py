@@ -4,6 +4,10 @@ How long an upload is kept: while an active job reads it, always. A job that fai
 cancelled may be retried, so its upload stays until the job is deleted or ``KEEP`` has passed.
 After a success it stays for ``KEEP_AFTER_SUCCESS``, so that one frame can be sent once and
 exported several times, and a day of exports does not fill the disk with frames.
+
+A stream must end with the end-of-stream marker (Arrow columnar format, "IPC Streaming Format"). The
+format lets a sender leave it out; we do not, because without it a stream that was cut between two
+batches looks whole.
 """
 
 from __future__ import annotations
@@ -11,26 +15,65 @@ from __future__ import annotations
 import errno
 import math
 import os
-import struct
-from collections.abc import Callable
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..errors import DiskFull, InvalidRequest, WriteFailed
+from ..errors import DiskFull, InvalidRequest, QueueFull, WriteFailed
+from ..sources import arrow_messages
+from .filelock import try_lock
 from .model import ACTIVE, Caller, Upload
 from .store import JobStore
 
 KEEP = timedelta(hours=24)
 KEEP_AFTER_SUCCESS = timedelta(minutes=15)
-END_OF_STREAM = struct.pack("<iI", -1, 0)
-"""The continuation marker with length 0 (Arrow columnar format, "Encapsulated message format").
-
-The format lets a sender leave it out; we do not, because without it a stream that was cut between
-two batches looks whole.
-"""
 ENDING = ".arrows"
+PART = ".part"
+UNTOUCHED_SECONDS = 5.0
+"""After this time a part file that nobody has locked is one of a sender that was killed."""
+MOST_OPEN_OF_ONE = 32
+"""Uploads of one user that are under way; each takes a few megabytes of memory."""
+LONGEST_TYPE = 1000
+"""Characters of a column's type that are shown."""
+
+
+class OpenUploads:
+    """Counts the uploads of each user that are under way: one that comes a byte at a time holds a
+    file, and memory, for as long as its sender likes. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: Counter[str] = Counter()
+
+    @contextmanager
+    def begun(self, owner: str) -> Iterator[Callable[[], None]]:
+        """Count one more, and yield what is to be called once when it is over; a block that fails
+        counts none. Raises ``QueueFull``."""
+        with self._lock:
+            if self._of[owner] >= MOST_OPEN_OF_ONE:
+                raise QueueFull(
+                    f"{MOST_OPEN_OF_ONE} uploads of yours are under way already.",
+                    hint="Wait until one of them has ended.",
+                )
+            self._of[owner] += 1
+        try:
+            yield lambda: self._ended(owner)
+        except BaseException:
+            self._ended(owner)
+            raise
+
+    def _ended(self, owner: str) -> None:
+        with self._lock:
+            self._of[owner] -= 1
+            if not self._of[owner]:
+                del self._of[owner]
 
 
 class UploadWriter:
@@ -48,20 +91,28 @@ class UploadWriter:
         *,
         upload_id: str,
         now: Callable[[], datetime],
+        on_kept: Callable[[Upload], None] = lambda _: None,
+        grow: Callable[[int], None] = lambda _: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = upload_id
         self._path = folder / f"{upload_id}{ENDING}"
-        self._part = folder / f"{upload_id}{ENDING}.part"
+        self._part = folder / f"{upload_id}{ENDING}{PART}"
         self._store = store
         self._caller = caller
         self._now = now
+        self._on_kept = on_kept
+        self._grow = grow
+        self._on_end = on_end
         self._bytes = 0
         try:
             self._file: IO[bytes] | None = open(  # noqa: SIM115 - finish and abort close it
-                self._part, "xb", buffering=0
+                self._part, "xb", buffering=0, opener=private
             )
         except OSError as error:
             raise _explain(error) from None
+        # As long as it is locked, somebody writes it: see ``sweep``.
+        try_lock(self._file.fileno())
 
     def __enter__(self) -> UploadWriter:
         return self
@@ -81,9 +132,13 @@ class UploadWriter:
         view = memoryview(data).cast("B")
         self._bytes += len(view)
         try:
+            self._grow(len(view))
             rest = view
             while len(rest):
                 rest = rest[self._file.write(rest) or 0 :]
+        except DiskFull:
+            self.abort()
+            raise
         except OSError as error:
             self.abort()
             raise _explain(error) from None
@@ -95,26 +150,35 @@ class UploadWriter:
         """
         if self._file is None:
             raise InvalidRequest("The upload is finished already.")
-        self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        self._on_end()
+        if sys.platform == "win32":
+            file.close()  # An open file cannot get another name there.
         try:
-            rows, columns = inspect(self._part)
-            upload = Upload(
-                id=self.id,
-                owner=self._caller.name,
-                rows=rows,
-                bytes=self._bytes,
-                columns=columns,
-                created_at=self._now(),
-            )
-            os.replace(self._part, self._path)
+            with file:  # Locked until it has its name.
+                upload = self._keep()
         except BaseException:
             self._part.unlink(missing_ok=True)
             raise
+        self._on_kept(upload)
+        return upload
+
+    def _keep(self) -> Upload:
+        rows, columns = inspect(self._part)
+        upload = Upload(
+            id=self.id,
+            owner=self._caller.name,
+            rows=rows,
+            bytes=self._bytes,
+            columns=columns,
+            created_at=self._now(),
+        )
+        # The record first: one without a file is seen, a file without a record is not.
+        self._store.add_upload(upload)
         try:
-            self._store.add_upload(upload)
+            os.replace(self._part, self._path)
         except BaseException:
-            self._path.unlink(missing_ok=True)
+            self._store.delete_upload(self.id)
             raise
         return upload
 
@@ -123,55 +187,55 @@ class UploadWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._on_end()
             self._part.unlink(missing_ok=True)
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that, if it is made, is its owner's alone."""
+    return os.open(path, flags, 0o600)
 
 
 def inspect(path: Path) -> tuple[int, tuple[dict[str, str], ...]]:
     """Return rows and columns (``{"name", "type"}``) of the Arrow IPC stream at ``path``.
 
-    Reads the messages' headers and, of the batches, one column: the file is mapped, so a stream of
-    gigabytes takes milliseconds. Raises ``InvalidRequest`` for anything but a whole stream.
+    Reads the messages' headers only: a stream of gigabytes takes milliseconds, and one that claims
+    to be larger than it is takes no memory. Its rows are looked at by the worker that reads them.
+    Raises ``InvalidRequest`` for anything but a whole stream.
     """
     import pyarrow as pa
 
-    size = path.stat().st_size
-    if size == 0:
+    if path.stat().st_size == 0:
         raise InvalidRequest("The upload is empty.", hint="Send an Arrow IPC stream.")
     try:
-        with pa.memory_map(str(path)) as mapped:
-            schema = pa.ipc.open_stream(mapped).schema
-            if not len(schema):
-                raise InvalidRequest(
-                    "The upload has no columns.", hint="Send a frame with at least one."
-                )
-            columns = tuple({"name": field.name, "type": str(field.type)} for field in schema)
-            mapped.seek(0)
-            options = pa.ipc.IpcReadOptions(included_fields=[0])
-            reader = pa.ipc.open_stream(mapped, options=options)
-            rows, end_of_batches = 0, mapped.tell()
-            for batch in reader:
-                rows, end_of_batches = rows + batch.num_rows, mapped.tell()
-            if mapped.tell() != size:
-                raise InvalidRequest(
-                    "The upload goes on after the end of its Arrow stream.",
-                    hint="Send one stream only.",
-                )
-            # Where the batches end is where the marker must begin: a last cell may look like it.
-            mapped.seek(end_of_batches)
-            if mapped.read() != END_OF_STREAM:
-                raise InvalidRequest(
-                    "The upload is cut off: it has no end-of-stream marker.",
-                    hint="Send it again, and close the Arrow writer before the last bytes.",
-                )
+        found = arrow_messages.outline(path)
+        with path.open("rb") as file:
+            schema = pa.ipc.read_schema(pa.py_buffer(file.read(found.schema_bytes)))
+        columns = tuple({"name": each.name, "type": _shown(each.type)} for each in schema)
+    except arrow_messages.GoesOn:
+        raise InvalidRequest(
+            "The upload goes on after the end of its Arrow stream.", hint="Send one stream only."
+        ) from None
+    except arrow_messages.Cut as error:
+        raise InvalidRequest(
+            f"The upload is cut off: {error}.",
+            hint="Send it again, and close the Arrow writer before the last bytes.",
+        ) from None
     except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
-        if isinstance(error, InvalidRequest):
-            raise
-        first = str(error).split("\n", 1)[0].rstrip(".")
+        first = str(error).split("\n", 1)[0].rstrip(".")[:500]
         raise InvalidRequest(
             f"The upload is not a whole Arrow IPC stream: {first}.",
             hint="Send what pyarrow.ipc.new_stream writes, to its end.",
         ) from None
-    return rows, columns
+    if not columns:
+        raise InvalidRequest("The upload has no columns.", hint="Send a frame with at least one.")
+    return found.rows, columns
+
+
+def _shown(kind: Any) -> str:
+    """Return a column's type as text; that of a struct of thousands of fields is cut."""
+    text = str(kind)
+    return text if len(text) <= LONGEST_TYPE else f"{text[:LONGEST_TYPE]}…"
 
 
 def remove(folder: Path, store: JobStore, upload_id: str) -> None:
@@ -194,8 +258,22 @@ def sweep(folder: Path, store: JobStore, now: datetime) -> None:
         if now - (last_used or upload.created_at) > keep:
             remove(folder, store, upload.id)
     for path in folder.iterdir():
-        if path.name not in known and _modified(path) < (now - KEEP).timestamp():
+        if path.name in known:
+            continue
+        unknown = _modified(path) < (now - KEEP).timestamp()
+        if unknown or (path.suffix == PART and _is_left(path)):
             path.unlink(missing_ok=True)
+
+
+def _is_left(part: Path) -> bool:
+    """Tell whether the process that wrote ``part`` has died: its lock went with it."""
+    if time.time() - _modified(part) < UNTOUCHED_SECONDS:
+        return False  # It may have been made this moment, and not be locked yet.
+    try:
+        with open(part, "rb+") as file:
+            return try_lock(file.fileno())
+    except OSError:
+        return False
 
 
 def _modified(path: Path) -> float:

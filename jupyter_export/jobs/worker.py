@@ -1,10 +1,12 @@
 """The program of a worker process: one job at a time, JSON lines in and out.
 
 In: ``{"run": {"job", "spec", "here"}}``, ``{"preview": {"job", "spec", "here", "rows"}}``,
-``{"tables": {"job", "here", "connection", "schema", "q"}}``, ``{"cancel": job}``. Out:
-``{"ready": pid}``, then for each job ``{"job", "begun"}``, ``{"job", "progress"}``…, and one
-``{"job", "result", "memory"}``, ``{"job", "answer", "memory"}`` (of a preview, of tables) or
-``{"job", "error", "memory"}``.
+``{"tables": {"job", "here", "connection", "schema", "q"}}``, ``{"stream": {"job", "spec", "here",
+"name"}}`` (its bytes go through the pipe, see ``piping``), ``{"cancel": job}``, ``{"go": job}``.
+Out: ``{"ready": pid}``, then for each job ``{"job", "begun"}``, ``{"job", "progress"}``…, then
+``{"job", "prepared": {"result", "identity"}}``, whose answer is ``go`` (the files get their names
+only then), and one ``{"job", "result", "memory"}``, ``{"job", "answer", "memory"}`` (of a preview,
+of tables) or ``{"job", "error", "memory"}``.
 The process ends when its input ends, so that no worker outlives a parent that was killed.
 """
 
@@ -22,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -32,13 +35,14 @@ from ..errors import Cancelled, ExportError, InternalError, OutOfMemory
 from ..progress import Progress, Result
 from ..registry import Surroundings
 from ..spec import ExportSpec, parse
+from .piping import end, sender, writing_end
 from .redaction import Redactor
 
 Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
 DEFAULT_RUN = "jupyter_export.pipeline:run"
 PREVIEW = "jupyter_export.pipeline:preview"
 TABLES = "jupyter_export.jobs.catalog:tables"
-ORDERS = ("run", "preview", "tables")
+ORDERS = ("run", "preview", "tables", "stream")
 SLOW_IMPORTS = {
     "postgresql": (
         "jupyter_export.sources.postgres.database",
@@ -56,8 +60,9 @@ log = logging.getLogger("jupyter_export.worker")
 
 
 def here_to_json(here: Surroundings) -> dict[str, Any]:
-    """Return ``here`` as JSON values; ``cancelled`` stays with its process."""
-    return {n: _plain(value) for n, value in here.__dict__.items() if n != "cancelled"}
+    """Return ``here`` as JSON values; what is called or set stays with its process."""
+    mine = ("cancelled", "approve", "out")
+    return {n: _plain(value) for n, value in here.__dict__.items() if n not in mine}
 
 
 def _plain(value: Any) -> Any:
@@ -68,12 +73,26 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def here_from_json(values: Mapping[str, Any], cancelled: threading.Event) -> Surroundings:
+def here_from_json(
+    values: Mapping[str, Any],
+    cancelled: threading.Event,
+    approve: Callable[[Any], None] = lambda result: None,
+) -> Surroundings:
     """Return the ``Surroundings`` that ``here_to_json`` made ``values`` of."""
     paths = ("root", "target", "part", "uploads", "scratch")
     known: dict[str, Any] = {n: Path(v) if n in paths else v for n, v in values.items()}
     known["started"] = datetime.fromisoformat(values["started"])
-    return Surroundings(**known, cancelled=cancelled)
+    return Surroundings(**known, cancelled=cancelled, approve=approve)
+
+
+def identity_of(path: Path) -> list[int] | None:
+    """Return what tells a file or folder from all others on this machine, also when it has got
+    another name: device and inode. None where there is nothing, or nobody can tell."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return [found.st_dev, found.st_ino] if found.st_ino else None
 
 
 def hard_limit(memory_limit: int) -> int:
@@ -101,12 +120,14 @@ class Channel:
 class Worker:
     """Runs the jobs that its input names, one after the other, in the main thread."""
 
-    def __init__(self, incoming: Any, channel: Channel, redactor: Redactor) -> None:
+    def __init__(self, incoming: Any, channel: Channel, redactor: Redactor, pipe: Any) -> None:
         self._incoming = incoming
+        self._pipe = pipe
         self._redactor = redactor
         self._channel = channel
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._cancelled: dict[str, threading.Event] = {}
+        self._went: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._current: tuple[str, int] | None = None
         self._parent = os.getppid()
 
@@ -131,6 +152,8 @@ class Worker:
                 # The event is there before the job starts: a cancel may come right behind it.
                 self._cancelled[order["job"]] = threading.Event()
                 self._jobs.put(order)
+            elif "go" in message:
+                self._went.put(message["go"])
             elif message.get("cancel") in self._cancelled:
                 self._cancelled[message["cancel"]].set()
         os._exit(0)
@@ -138,7 +161,11 @@ class Worker:
     def _one(self, run: Run, order: dict[str, Any]) -> None:
         job = order["job"]
         self._redactor.keep(order["here"]["connections"])
-        here = here_from_json(order["here"], self._cancelled[job])
+        cancelled = self._cancelled[job]
+        part = Path(order["here"]["part"])
+        here = here_from_json(
+            order["here"], cancelled, lambda result: self._ask(job, result, part, cancelled)
+        )
         self._current = (job, hard_limit(here.memory_limit))
         self._channel.send({"job": job, "begun": True})
         answer: dict[str, Any] = {}
@@ -151,6 +178,10 @@ class Worker:
             elif "rows" in order:
                 preview = load(PREVIEW)(parse(order["spec"]), here, order["rows"])
                 answer = {"job": job, "answer": preview.to_json()}
+            elif "name" in order:
+                here = replace(here, out=sender(self._pipe), approve=lambda result: None)
+                result = self._through(run(parse(order["spec"]), here), job)
+                answer = {"job": job, "answer": result.to_json()}
             else:
                 result = self._through(run(parse(order["spec"]), here), job)
                 answer = {"job": job, "result": result.to_json()}
@@ -170,7 +201,24 @@ class Worker:
         finally:
             self._current = None
             self._cancelled.pop(job, None)
+            if "name" in order:
+                end(self._pipe)
         self._channel.send({**answer, "memory": anonymous_memory()})
+
+    def _ask(self, job: str, result: Result, part: Path, cancelled: threading.Event) -> None:
+        """Tell what is about to be published, and wait until that is kept.
+
+        A parent that died, or lost the job to another service, never answers: then nothing gets
+        its name.
+        """
+        prepared = {"result": result.to_json(), "identity": identity_of(part)}
+        self._channel.send({"job": job, "prepared": prepared})
+        while True:
+            if cancelled.is_set():
+                raise Cancelled("The export was cancelled.")
+            with suppress(queue.Empty):
+                if self._went.get(timeout=0.1) == job:
+                    return
 
     def _told(self, error: ExportError) -> dict[str, Any]:
         """Return the error as JSON; a source that forgot to leave out a password is no way out."""
@@ -243,6 +291,14 @@ def claim_stdout() -> int:
     return mine
 
 
+def leave_no_core() -> None:
+    """Have no memory of this process written to a disk when it crashes: it may hold passwords."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def load(dotted: str) -> Any:
     module, _, name = dotted.partition(":")
     return getattr(import_module(module), name)
@@ -256,6 +312,8 @@ def warm_up(run: Run) -> None:
     import pyarrow as pa
 
     place = warm_folder(Path.cwd(), os.getpid())
+    # One that was killed with the same number may have left it.
+    shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     try:
         here = Surroundings(
@@ -296,13 +354,17 @@ def warm_folder(folder: Path, pid: int) -> Path:
 
 def main(arguments: list[str]) -> None:
     """Serve until the input ends; ``--run module:function`` names what runs a job, ``--warm`` the
-    dialects of databases whose drivers it will need."""
+    dialects of databases whose drivers it will need, ``--pipe`` where bytes of a stream go."""
     parser = argparse.ArgumentParser(prog="jupyter_export.jobs.worker")
     parser.add_argument("--run", default=DEFAULT_RUN)
     parser.add_argument("--warm", nargs="*", default=[])
+    parser.add_argument("--pipe", type=int, required=True)
     options = parser.parse_args(arguments)
-    # Interrupts of a terminal or a kernel reach the parent, who decides.
+    leave_no_core()
+    # A terminal interrupts, and a service manager ends, every process at once: the parent decides,
+    # and may let this one finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = Channel(claim_stdout())
     incoming = os.fdopen(os.dup(0), "rb")
     devnull = os.open(os.devnull, os.O_RDONLY)
@@ -315,7 +377,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(True)
     log.setLevel(logging.DEBUG)
-    worker = Worker(incoming, channel, redactor)
+    worker = Worker(incoming, channel, redactor, writing_end(options.pipe))
     worker.listen()
     run: Run = load(options.run)
     try:

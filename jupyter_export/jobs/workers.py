@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import IO, Any, TypeAlias
 
 import jupyter_export
 
+from .piping import InheritedPipe
 from .worker import DEFAULT_RUN, warm_folder
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,9 @@ class Making:
     """Dialects of databases whose drivers they should have at hand."""
     withheld: frozenset[str] = frozenset()
     """Environment variables that they do not get."""
+    holds: Callable[[], int | None] = lambda: None
+    """Returns a file descriptor that they inherit: the lock of their service, which is held until
+    the last of them has ended."""
 
 
 class WorkerProcess:
@@ -101,21 +106,32 @@ class WorkerProcess:
         self.broken = False
         self.idle_since = time.monotonic()
         self._on_message = on_message
+        self._orders: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._folder = making.folder
         package = Path(jupyter_export.__file__)
         command = [sys.executable, "-c", BOOTSTRAP, str(package), str(package.parent)]
+        pipe = InheritedPipe()
+        self.pieces = pipe.reader
+        """Where the bytes of an export arrive that is sent as it is made."""
+        held = making.holds()
         self._process = subprocess.Popen(
-            [*command, "--run", making.run, "--warm", *making.warm],
+            [*command, "--pipe", str(pipe.handle), "--run", making.run, "--warm", *making.warm],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=making.folder,
             env=environment(os.environ, making.withheld),
+            **pipe.inheriting(*([] if held is None else [held])),
             **_detached(),
         )
+        pipe.handed_over()
         self._threads = [
             threading.Thread(target=target, name=f"{name} {self.pid}", daemon=True)
-            for target, name in ((self._read, "export worker"), (self._log, "export worker log"))
+            for target, name in (
+                (self._read, "export worker"),
+                (self._log, "export worker log"),
+                (self._write, "export worker orders"),
+            )
         ]
         for thread in self._threads:
             thread.start()
@@ -129,23 +145,13 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def send(self, message: Message) -> None:
-        """Write one line to the worker. That a worker is gone is told by ``exited``, not here."""
-        stdin = self._process.stdin
-        assert stdin is not None
-        try:
-            stdin.write(json.dumps(message).encode() + b"\n")
-            stdin.flush()
-        except (OSError, ValueError):
-            log.debug("worker %s does not read any more", self.pid)
+        """Have one line written to the worker, and do not wait for it: one that is starting, or
+        stands still, reads no more than its pipe holds. That it is gone is told by ``exited``."""
+        self._orders.put(json.dumps(message).encode() + b"\n")
 
     def retire(self) -> None:
         """Let an idle worker end by itself."""
-        stdin = self._process.stdin
-        assert stdin is not None
-        try:
-            stdin.close()
-        except OSError:
-            log.debug("worker %s was gone before it was let go", self.pid)
+        self._orders.put(None)
 
     def kill(self) -> None:
         """End it now (SIGKILL, or TerminateProcess on Windows)."""
@@ -177,6 +183,17 @@ class WorkerProcess:
         self.retire()
         shutil.rmtree(warm_folder(self._folder, self.pid), ignore_errors=True)
         self._on_message(self, {"exited": code})
+
+    def _write(self) -> None:
+        stdin: IO[bytes] | None = self._process.stdin
+        assert stdin is not None
+        try:
+            with stdin:
+                while (line := self._orders.get()) is not None:
+                    stdin.write(line)
+                    stdin.flush()
+        except (OSError, ValueError):
+            log.debug("worker %s does not read any more", self.pid)
 
     def _log(self) -> None:
         stderr: IO[bytes] | None = self._process.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import Expired
+from ..folders import open_checked
 from ..sinks.zipped import COMPACT
 
 PIECE_BYTES = 1024**2
@@ -23,12 +24,16 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Packed(NamedTuple):
-    """One file of a zip: where it is, its name inside, and what it was when it was finished."""
+    """One file of a zip: where it is, its name inside, and what it was when it was finished.
+
+    With ``root`` it must lie below that when it is opened.
+    """
 
     path: Path
     name: str
     size: int
     sha256: str
+    root: Path | None = None
 
 
 def zipped(files: Sequence[Packed]) -> Generator[bytes]:
@@ -58,7 +63,7 @@ def _read(file: Packed) -> Iterator[bytes]:
     """Yield the file's bytes; raise ``Expired`` unless they are the ones that were proved."""
     digest = hashlib.sha256()
     try:
-        with open(file.path, "rb", buffering=0) as plain:
+        with open(open_checked(file.path, file.root), "rb", buffering=0) as plain:
             while piece := plain.read(PIECE_BYTES):
                 digest.update(piece)
                 yield piece

@@ -20,6 +20,10 @@ from jupyter_export.jobs.model import Caller
 from jupyter_export.jobs.service import ExportService
 from jupyter_export.jobs.settings import Settings
 
+from .stores import db_url, empty_postgres, engine, store
+
+__all__ = ["db_url", "empty_postgres", "engine", "store"]
+
 PLUGIN = Path(__file__).parent / "plugin"
 ME = Caller("me")
 
@@ -46,6 +50,10 @@ def clock() -> Clock:
     return Clock()
 
 
+AT_ONCE: dict[str, Any] = {"max_attempts": 1, "stop_timeout": 0.0}
+"""Most tests are about one attempt, and about what is left at once."""
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "root").mkdir()
@@ -54,7 +62,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def settings(folders: dict[str, Path]) -> Settings:
-    return Settings(**folders)
+    return Settings(**folders, **AT_ONCE)
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ def make_service(folders: dict[str, Path], clock: Clock) -> Iterator[MakeService
     threads_before = set(threading.enumerate())
 
     def make(**settings: Any) -> ExportService:
-        service = ExportService(Settings(**{**folders, **settings}), now=clock)
+        service = ExportService(Settings(**{**AT_ONCE, **folders, **settings}), now=clock)
         service.start()
         services.append(service)
         return service

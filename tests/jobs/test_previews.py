@@ -28,7 +28,7 @@ from jupyter_export.errors import (
     TimedOut,
     WorkerCrashed,
 )
-from jupyter_export.jobs import previews
+from jupyter_export.jobs import line, previews
 from jupyter_export.jobs.model import Caller
 from jupyter_export.jobs.previews import PREVIEWS_AT_ONCE
 from jupyter_export.jobs.service import ExportService
@@ -128,7 +128,10 @@ def test_a_file_that_exists_is_no_obstacle(service: ExportService) -> None:
 
 
 @pytest.mark.usefixtures("misbehaving")
-def test_it_answers_while_jobs_take_every_place(make_service: MakeService) -> None:
+def test_it_answers_while_jobs_take_every_place(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "EXPRESS_SECONDS", 1e9)  # Also not for the job that waits.
     service = make_service(max_workers=1, max_pending_per_user=1)
     sent = send(service)
     running = service.submit(document(sent, "a.slow"), ME)

@@ -16,6 +16,7 @@ import pytest
 
 import jupyter_export
 from jupyter_export.jobs import saving
+from jupyter_export.jobs.database import StoreDatabase
 from jupyter_export.jobs.model import Job
 from jupyter_export.jobs.service import ExportService
 from jupyter_export.jobs.settings import Settings
@@ -194,7 +195,7 @@ def test_a_retry_from_another_kernel_keeps_the_folder_of_the_first(
     upload = send(one)
     job = one.submit(document(upload, "a.csv", columns={"include": ["m"]}), ME)
     assert one.wait(job.id, ME, SECONDS).status == "failed"
-    with one._store._engine.begin() as connection:  # type: ignore[attr-defined]
+    with one._database.transaction() as connection:
         spec = json.dumps(document(upload, "a.csv"))
         connection.exec_driver_sql("UPDATE jupyter_export_jobs SET spec = ?", (spec,))
     again = two.wait(two.retry(job.id, ME).id, ME, SECONDS)
@@ -220,7 +221,7 @@ def test_a_result_survives_a_store_that_is_full(
 ) -> None:
     monkeypatch.setattr(saving, "SAVE_AGAIN_SECONDS", 0.05)
     settings.state_dir.mkdir()
-    store = Forgetful(settings.state_dir)
+    store = Forgetful(StoreDatabase(settings.state_dir))
     service = ExportService(settings, store=store, now=clock)
     service.start()
     try:

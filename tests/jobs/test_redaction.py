@@ -18,6 +18,8 @@ from jupyter_export.jobs.redaction import Redactor, secrets_of
         ({"url": "postgresql://me:hunter2@db:port/shop"}, ["hunter2"]),
         ({"url": "postgresql://me:hun%2Fter@db/shop"}, ["hun%2Fter", "hun/ter"]),
         ({"url": "postgresql://me:p@ss/w:rd@db/shop"}, ["p@ss/w:rd"]),
+        ({"url": "x://me:h%22u%2Fn@db"}, ['h"u/n', 'h\\"u/n', "h%22u%2fn", "h%22u/n"]),
+        ({"url": "https://me:hunter2@db/shop"}, ["bWU6aHVudGVyMg=="]),
         ({"url": "postgresql://db/shop?password=hunter2&sslmode=require"}, ["hunter2"]),
         ({"url": "s3://b", "options": {"secret": "hunter2", "anon": False}}, ["hunter2"]),
         ({"url": "x://h", "options": {"storage": {"sas_token": ["hunter2"]}}}, ["hunter2"]),

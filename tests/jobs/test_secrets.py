@@ -89,7 +89,21 @@ def connections_to(place: str, lite: Path) -> dict[str, Any]:
         "no_mysql_port": f"mysql+pymysql://{login}@127.0.0.1:port/db",
         "sqlite": f"sqlite:///{lite}?password={TRACE}",
         "bucket": f"nosuchplace://{login}@bucket",
+        "duckdb": f"duckdb:////nowhere/no.db?password={TRACE}",
+        **{each.replace("+", "."): f"{each}://{login}@127.0.0.1:9/db" for each in OTHERS},
+        **{place: f"{place}://{login}@127.0.0.1:9/data" for place in PLACES},
+        "web_key": {
+            "url": "http://127.0.0.1:9/data",
+            "options": {"client_kwargs": {"headers": {"Authorization": f"Bearer {TRACE}"}}},
+        },
     }
+
+
+OTHERS = ("mssql+pyodbc", "oracle+oracledb", "mariadb+pymysql", "snowflake", "postgresql+psycopg2")
+"""Dialects whose drivers may not be here, or whose server is not."""
+PLACES = ("http", "https", "ftp", "sftp", "s3", "webdav", "smb")
+"""Places with files, their URLs with a login."""
+FILES = (*PLACES, "web_key", "bucket")
 
 
 GOOD = ("good", "generic", "from_options", "from_environment")
@@ -165,6 +179,7 @@ def test_no_secret_is_told(
     service = make_service(max_workers=2, connections=given)
     heard = Heard(service)
     heard.said += [repr(service.settings), repr(service.connections(ME))]
+    heard.said += [json.dumps(service.schema()), json.dumps(service.formats())]
     ended: dict[str, list[str]] = {}
     for name in given:
         for query in QUERIES.get(name, ("SELECT 1 AS one",)):
@@ -172,6 +187,12 @@ def test_no_secret_is_told(
             code = job.error["code"] if job is not None and job.error else None
             ended.setdefault(name, []).append(str(code or (job.status if job else "refused")))
         heard.asked(sql(name, "SELECT 1 AS one"), name)
+    for name in FILES:
+        spec = {"source": {"type": "file", "path": "a.csv", "connection": name}, "format": "csv"}
+        job = heard.job(spec)
+        ended[f"{name}, a file"] = [str(job.error["code"]) if job and job.error else "refused"]
+        heard.asked(spec, name)
+    heard.said += [json.dumps(job.to_json()) for job in service.list(ME, limit=500).jobs]
     service.stop()
 
     assert {name: ended[name][0] for name in GOOD} == dict.fromkeys(GOOD, "completed")

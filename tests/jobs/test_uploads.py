@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,9 +73,9 @@ LOOKS_LIKE_THE_END = arrow_stream(pa.table({"n": pa.array([-1, 0], pa.int32())})
         (b"hello", "not a whole Arrow"),
         (b"n;t\n1;text\n" * 1000, "not a whole Arrow"),
         (b"\0" * 1000, "not a whole Arrow"),
-        (WHOLE[:100], "not a whole Arrow"),
-        (WHOLE[: len(WHOLE) // 2], "not a whole Arrow"),
-        (WHOLE[:-9], "not a whole Arrow"),
+        (WHOLE[:100], "cut off"),
+        (WHOLE[: len(WHOLE) // 2], "cut off"),
+        (WHOLE[:-9], "cut off"),
         (WHOLE[:-8], "cut off"),
         (WHOLE[:-1], "Arrow|cut off"),
         (LOOKS_LIKE_THE_END[:-8], "cut off"),
@@ -181,12 +182,30 @@ def test_an_active_job_keeps_its_upload(make_service: MakeService, clock: Clock)
     service.cancel(job.id, ME)
 
 
-def test_what_a_killed_sender_left_is_swept(service: ExportService, clock: Clock) -> None:
-    left = service.settings.uploads / "abc.arrows.part"
-    left.write_bytes(b"half")
-    old = (clock() - uploads.KEEP - timedelta(seconds=1)).timestamp()
-    os.utime(left, (old, old))
-    fresh = service.settings.uploads / "def.arrows.part"
-    fresh.write_bytes(b"half")
-    os.utime(fresh, (clock().timestamp(), clock().timestamp()))
-    assert sweep(service) == ["def.arrows.part"]
+def test_a_stream_that_nobody_knows_is_swept_when_it_is_old(
+    service: ExportService, clock: Clock
+) -> None:
+    for name, age in (("abc", timedelta(seconds=1)), ("def", timedelta())):
+        path = service.settings.uploads / f"{name}.arrows"
+        path.write_bytes(b"whole")
+        changed = (clock() - (uploads.KEEP + age if age else age)).timestamp()
+        os.utime(path, (changed, changed))
+    assert sweep(service) == ["def.arrows"]
+
+
+def test_what_a_killed_sender_left_goes_and_what_somebody_writes_stays(
+    service: ExportService,
+) -> None:
+    left = service.settings.uploads / f"{'0' * 16}.arrows.part"
+    left.write_bytes(WHOLE[:100])
+    with service.open_upload(ME) as writer:
+        writer.write(WHOLE[:100])
+        mine = service.settings.uploads / f"{writer.id}.arrows.part"
+        long_ago = time.time() - uploads.UNTOUCHED_SECONDS - 1
+        for path in (left, mine):
+            os.utime(path, (long_ago, long_ago))
+        service._housekeeping.sweep()
+        assert spooled(service) == [mine.name]
+        writer.write(WHOLE[100:])
+        upload = writer.finish()
+    assert spooled(service) == [f"{upload.id}.arrows"]

@@ -12,6 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # If not exists: the first releases did not migrate SQLite in a transaction, so a start that was
+    # cut may have left some of it.
     op.create_table(
         "jupyter_export_jobs",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -35,12 +37,16 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("instance", sa.String(64), nullable=False),
+        if_not_exists=True,
     )
-    op.create_index(
-        "jupyter_export_jobs_owner", "jupyter_export_jobs", ["created_by", "created_at", "id"]
-    )
-    op.create_index("jupyter_export_jobs_created", "jupyter_export_jobs", ["created_at", "id"])
-    op.create_index("jupyter_export_jobs_status", "jupyter_export_jobs", ["status", "expires_at"])
+    for name, columns in (
+        ("owner", ["created_by", "created_at", "id"]),
+        ("created", ["created_at", "id"]),
+        ("status", ["status", "expires_at"]),
+    ):
+        op.create_index(
+            f"jupyter_export_jobs_{name}", "jupyter_export_jobs", columns, if_not_exists=True
+        )
     op.create_table(
         "jupyter_export_uploads",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -49,6 +55,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("columns", sa.JSON, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
+        if_not_exists=True,
     )
     op.create_table(
         "jupyter_export_job_uploads",
@@ -59,9 +66,13 @@ def upgrade() -> None:
             primary_key=True,
         ),
         sa.Column("upload_id", sa.String(64), primary_key=True),
+        if_not_exists=True,
     )
     op.create_index(
-        "ix_jupyter_export_job_uploads_upload_id", "jupyter_export_job_uploads", ["upload_id"]
+        "ix_jupyter_export_job_uploads_upload_id",
+        "jupyter_export_job_uploads",
+        ["upload_id"],
+        if_not_exists=True,
     )
 
 

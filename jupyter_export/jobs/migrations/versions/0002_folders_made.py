@@ -12,7 +12,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("jupyter_export_jobs", sa.Column("made", sa.JSON))
+    # The first releases did not migrate SQLite in a transaction: a start that was cut may have
+    # left the column without the number of this version.
+    columns = sa.inspect(op.get_bind()).get_columns("jupyter_export_jobs")
+    if "made" not in {column["name"] for column in columns}:
+        op.add_column("jupyter_export_jobs", sa.Column("made", sa.JSON))
 
 
 def downgrade() -> None:

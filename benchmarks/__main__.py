@@ -5,7 +5,7 @@
     python -m benchmarks --quick             100,000 rows, one run: does it work at all?
 
 Parts: csv, jsonl, parquet, gzip, excel, pdf, pages, options, memory, notebook,
-databases.
+databases, history, transfer, cancel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .report import Target
 TARGET_ROWS = 1_000_000
 PARTS = (
     "csv", "jsonl", "parquet", "gzip", "excel", "pdf", "pages", "options", "memory", "notebook",
-    "databases",
+    "databases", "history", "transfer", "cancel",
 )  # fmt: skip
 OUTPUT = Path(__file__).parent / "output"
 NOTES = """\

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +65,25 @@ class Notebook:
         return took
 
 
+@dataclass(frozen=True)
+class Served:
+    """A Jupyter server that runs: where, for whom, and which process."""
+
+    url: str
+    token: str
+    pid: int
+    runtime: Path
+
+    def ask(self, path: str, body: bytes | None = None) -> Any:
+        """Return the JSON answer of ``path``; with a ``body``, of a POST."""
+        return _ask(f"{self.url}{path}", self.token, body)
+
+
 @contextmanager
-def notebook(folder: Path) -> Iterator[Notebook]:
-    """Start a server whose root is ``folder``, with one kernel; stop both at the end."""
+def served(folder: Path, *options: str) -> Iterator[Served]:
+    """Start a server whose root is ``folder``, with more ``options``; stop it at the end."""
     token = secrets.token_hex(16)
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}/"
     runtime = folder / "runtime"
     environment = {
@@ -85,6 +100,7 @@ def notebook(folder: Path) -> Iterator[Notebook]:
         f"--ServerApp.root_dir={folder}",
         "--ServerApp.jpserver_extensions=jupyter_export=True",
         f"--ExportApp.state_dir={folder / 'state'}",
+        *options,
     ]
     with (
         (folder / "server.log").open("w+") as log,
@@ -100,15 +116,22 @@ def notebook(folder: Path) -> Iterator[Notebook]:
     ):
         try:
             _wait_until_up(server, url, token, folder / "server.log")
-            kernel_id = _ask(f"{url}api/kernels", token, b"{}")["id"]
-            with _client(runtime / f"kernel-{kernel_id}.json") as client:
-                yield Notebook(url, token, client)
+            yield Served(url, token, server.pid, runtime)
         finally:
             server.terminate()
             try:
                 server.wait(20)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+@contextmanager
+def notebook(folder: Path) -> Iterator[Notebook]:
+    """Start a server whose root is ``folder``, with one kernel; stop both at the end."""
+    with served(folder) as server:
+        kernel_id = server.ask("api/kernels", b"{}")["id"]
+        with _client(server.runtime / f"kernel-{kernel_id}.json") as client:
+            yield Notebook(server.url, server.token, client)
 
 
 @contextmanager
@@ -142,7 +165,7 @@ def _ask(url: str, token: str, body: bytes | None = None) -> Any:
         return json.load(answer)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import OURS, WARM_UP_ROWS, data, database_parts, generated
+from . import OURS, WARM_UP_ROWS, cancelling, data, database_parts, generated
+from . import history as job_store
 from . import notebook as server
+from . import transfer as through
 from .documents import PEERS
 from .report import Target, at_least, at_most, comparison, fastest_peer, table, unmeasured
 from .suite import Case, Figures, measure, run_once
@@ -29,6 +31,9 @@ TITLES = {
     "memory": "Memory: eight times the rows",
     "notebook": "%export through a Jupyter server",
     "databases": database_parts.TITLE,
+    "transfer": through.TITLE,
+    "history": job_store.TITLE,
+    "cancel": cancelling.TITLE,
 }
 STREAMED = ("csv", "jsonl", "parquet", "csv.gz")
 """Formats that are measured with eight times the rows as well."""
@@ -247,6 +252,20 @@ def memory(plan: Plan) -> Outcome:
 
 def databases(plan: Plan) -> Outcome:
     return database_parts.databases(plan.uploads, plan.rows, plan.runs)
+
+
+def history(plan: Plan) -> Outcome:
+    """A tenth as many jobs as the other parts have rows."""
+    return job_store.history(plan.uploads.parent, plan.rows // 10)
+
+
+def cancel(plan: Plan) -> Outcome:
+    return cancelling.cancelling(plan.runs)
+
+
+def transfer(plan: Plan) -> Outcome:
+    size = plan.rows * through.BYTES_A_ROW
+    return through.transfer(plan.uploads.parent, size, min(plan.runs, 3))
 
 
 def notebook(plan: Plan) -> Outcome:

@@ -52,3 +52,13 @@ def test_the_example_of_a_format_works(tmp_path: Path, monkeypatch: pytest.Monke
     result = bench.export(pa.table({"name": ["a", "b", "c"]}), "names.txt")
     assert (bench.root / "names.txt").read_text() == "a\nb\nc\n"
     assert result.rows == 3
+
+
+def test_every_test_that_the_page_of_promises_names_is_there() -> None:
+    root = DOCS.parent
+    text = (DOCS / "reliability.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 40
+    for path, test in named:
+        code = (root / path).read_text("utf-8")
+        assert not test or re.search(rf"def {test}\b|class {test}\b", code), f"{path}::{test}"

@@ -11,10 +11,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import cli_audit
 from .client import ExportClient, LocalClients, card, listing, preview
 from .client.find import ROOT, SERVER, TOKEN
 from .client.job import Job
@@ -101,7 +102,11 @@ def _parser() -> _Parser:
 
     run = add("run", _run, "run the export that a document describes")
     run.add_argument("spec", metavar="SPEC", help="a .json, .yaml or .yml file, or - for stdin")
-    run.add_argument("--path", help="write here, whatever the document says")
+    run.add_argument(
+        "--path",
+        help="write here, whatever the document says; - for stdout, as the bytes are made: no job, "
+        "no file, and where the exit code is not 0, only a part",
+    )
     run.add_argument("--replace", action="store_true", help="overwrite a file that exists")
     run.add_argument(
         "--wait",
@@ -134,11 +139,14 @@ def _parser() -> _Parser:
     tables.add_argument("name", metavar="NAME", help="the connection")
     tables.add_argument("--schema", help="only tables of this schema")
     tables.add_argument("--match", metavar="TEXT", help="only tables whose name holds this text")
+    audit = commands.add_parser("audit", help=cli_audit.HELP, description=cli_audit.HELP)
+    cli_audit.add_commands(audit, _Parser)
     return parser
 
 
 COMMANDS = (
     "run", "preview", "jobs", "show", "cancel", "download", "formats", "connections", "tables",
+    "audit",
 )  # fmt: skip
 
 
@@ -183,6 +191,8 @@ def _client(asked: argparse.Namespace) -> Iterator[ExportClient]:
 
 def _run(asked: argparse.Namespace) -> int:
     document = parse_spec(_document(asked.spec)).to_json()
+    if asked.path == "-":
+        return _stream(asked, document)
     output = dict(document.get("output", {}))
     if asked.path:
         output["path"] = asked.path
@@ -201,6 +211,18 @@ def _run(asked: argparse.Namespace) -> int:
         _answer(asked, job)
     if asked.wait and job.state["status"] != "completed":
         return FAILED
+    return DONE
+
+
+def _stream(asked: argparse.Namespace, document: dict[str, Any]) -> int:
+    """Write the bytes to stdout; whatever is said goes to stderr."""
+    if asked.json or not asked.wait:
+        other = "--json" if asked.json else "--no-wait"
+        raise InvalidRequest(f"--path - and {other} do not go together.", hint="Leave out one.")
+    with _client(asked) as client, closing(client.stream(document)) as pieces:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
     return DONE
 
 

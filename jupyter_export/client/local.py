@@ -6,7 +6,7 @@ import os
 import queue
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,7 @@ class LocalClient:
         file = self._service.download(job_id, self._caller)
         target = to / file.name if to.is_dir() else to
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        file.begin()
         try:
             if file.size is None:
                 with part.open("wb") as zipped:
@@ -118,7 +119,10 @@ class LocalClient:
             else:
                 shutil.copyfile(file.path, part)
             os.replace(part, target)
-        except OSError as error:
+        except BaseException as error:
+            file.broken_off()
+            if not isinstance(error, OSError):
+                raise
             raise WriteFailed(
                 f"“{target}” cannot be written: {error.strerror or error}."
             ) from error
@@ -126,6 +130,9 @@ class LocalClient:
             part.unlink(missing_ok=True)
         file.done()
         return target
+
+    def stream(self, document: Mapping[str, Any]) -> Generator[bytes]:
+        yield from self._service.streams.begin(dict(document), self._caller)
 
     def watch(self, job_id: str) -> Iterator[JobJson]:
         changes: queue.Queue[Job] = queue.Queue()

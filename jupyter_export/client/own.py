@@ -94,12 +94,16 @@ class _OwnQuery:
         """SQLite's connection, while it looks for Ctrl-C."""
         self._interrupt: Callable[[], None] | None = None
         self._close: Callable[[], None] | None = None
+        self._stopped = False
+        """Ctrl-C was pressed; it counts for a query that is only about to begin as well."""
         self.of_one_thread = _is_of_one_thread(connection)
 
     def read(self) -> pa.RecordBatchReader:
         from ..sources.own import read_query
 
-        self.close()
+        self._release()
+        if self._stopped:
+            raise KeyboardInterrupt
         query, values = for_driver(self._connection, self._query, self._params)
         try:
             reader, _, self._close = read_query(self._connection, query, values, self._begun)
@@ -114,16 +118,21 @@ class _OwnQuery:
         self._interrupt = interrupt
         if self.of_one_thread and hasattr(driver, "set_progress_handler"):
             # SQLite runs in the thread that Ctrl-C is meant for: only where Python is called from
-            # within is it heard, and ends the query
-            driver.set_progress_handler(lambda: 0, _HEED_AFTER)
+            # within is it heard. The answer ends the query also where an exception was lost.
+            driver.set_progress_handler(lambda: self._stopped, _HEED_AFTER)
             self._heeding = driver
 
     def interrupt(self) -> None:
-        """End the query, also one that has given no row yet."""
+        """End the query, also one that has given no row yet, and each ``read`` before ``close``."""
+        self._stopped = True
         if self._interrupt is not None:
             self._interrupt()
 
     def close(self) -> None:
+        self._release()
+        self._stopped = False
+
+    def _release(self) -> None:
         if self._heeding is not None:
             with suppress(Exception):  # The user may have closed it: nothing is left to undo.
                 self._heeding.set_progress_handler(None, 0)

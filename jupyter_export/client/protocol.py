@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -70,6 +70,12 @@ class ExportClient(Protocol):
     def download(self, job_id: str, to: Path) -> Path:
         """Copy the finished file to ``to`` (a file, or a folder that keeps its name); a folder's
         files come as one zip."""
+
+    def stream(self, document: Mapping[str, Any]) -> Generator[bytes]:
+        """Yield the bytes of a spec as they are made: no job, no file.
+
+        What was yielded before an error is only a part. Close the iterator to end the export.
+        """
 
     def watch(self, job_id: str) -> Iterator[JobJson]:
         """Yield the job now and after each change; the final state is the last one."""

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +182,22 @@ class ServerClient:
             finally:
                 part.unlink(missing_ok=True)
         return target
+
+    def stream(self, document: Mapping[str, Any]) -> Generator[bytes]:
+        # Before the first byte a source may be read for long, and the server says nothing.
+        patient = httpx.Timeout(None, connect=3.0)
+        asked = self._http.stream("POST", "stream", json=dict(document), timeout=patient)
+        with self._talk(), asked as response:
+            if response.is_error:
+                response.read()
+                raise self._error(response)
+            try:
+                yield from response.iter_raw()
+            except httpx.HTTPError as error:
+                raise ServerUnavailable(
+                    f"The export broke off on the server at {self.where}: what came is a part.",
+                    hint="The server's log says why; an export that runs as a job tells it.",
+                ) from error
 
     def watch(self, job_id: str) -> Iterator[JobJson]:
         """Follow the server's events; after a lost connection go on where it broke."""

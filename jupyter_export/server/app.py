@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.fileio import FileManagerMixin
-from traitlets import Int, List, TraitError, Unicode, Union, default
+from traitlets import Enum, Int, List, TraitError, Unicode, Union, default
 
 from ..errors import ExportError
 from ..jobs.settings import CONFIG_FILE, Settings
@@ -95,6 +95,76 @@ class ExportApp(ExtensionApp):
         help="""Jobs of one user that may wait; more are refused until some have run.""",
     ).tag(config=True)
 
+    max_running_per_user = Int(
+        None,
+        allow_none=True,
+        help="""Jobs of one user that run at the same time. None: as many as there are workers.""",
+    ).tag(config=True)
+
+    max_attempts = Int(
+        3,
+        help="""Tries of one job, the first included, when it fails for a reason that may pass: a
+        lost connection, a full disk, a worker that was killed. 1: never again by itself.""",
+    ).tag(config=True)
+
+    retry_backoff = Enum(
+        ["exponential", "linear"],
+        "exponential",
+        help="""How the waits between tries grow: doubled each time, or by “retry_delay”.""",
+    ).tag(config=True)
+
+    retry_delay = Union(
+        [Unicode(), Int()],
+        default_value="2s",
+        help="""Wait before the second try, as text with a unit (“2s”, “1m”) or in seconds; each
+        wait is varied by up to half, so that many jobs do not come back at once.""",
+    ).tag(config=True)
+
+    retry_max_delay = Union(
+        [Unicode(), Int()],
+        default_value="5m",
+        help="""Longest wait between two tries, as text with a unit or in seconds.""",
+    ).tag(config=True)
+
+    stop_timeout = Union(
+        [Unicode(), Int()],
+        default_value="10s",
+        help="""How long a server that is stopped lets running jobs finish, as text with a unit or
+        in seconds; the rest is run again by the next start.""",
+    ).tag(config=True)
+
+    max_disk = Union(
+        [Unicode(), Int()],
+        default_value="",
+        help="""Room that uploads, spilled data and temporary downloads may take together, as text
+        with a unit (“50GB”) or in bytes. Empty: no limit.""",
+    ).tag(config=True)
+
+    min_free_disk = Union(
+        [Unicode(), Int()],
+        default_value="200MB",
+        help="""Room that stays free on each disk, as text with a unit or in bytes: uploads and
+        exports that would need it are refused. 0: none.""",
+    ).tag(config=True)
+
+    link_secret = SecretUnicode(
+        None,
+        allow_none=True,
+        help="""Secret that signs download links, or “env:VARIABLE” that holds one, at least 32
+        characters. Default: one that the state folder keeps. Servers that share a job store and
+        open each other's links need the same one.""",
+    ).tag(config=True)
+
+    link_max_expiry = Unicode(
+        "30d",
+        help="""Longest time that a download link may be valid: a number with s, m, h or d.""",
+    ).tag(config=True)
+
+    audit_retention = Unicode(
+        "365d",
+        help="""How long entries of the audit trail are kept: a number with s, m, h or d.""",
+    ).tag(config=True)
+
     retention = Unicode(
         "24h",
         help="""How long a file is kept that nobody gave a path: a number with s, m, h or d.""",
@@ -126,7 +196,11 @@ class ExportApp(ExtensionApp):
     def initialize_settings(self) -> None:
         serverapp = self._server()
         try:
-            settings = settings_from(self, root=server_root(serverapp))
+            settings = settings_from(
+                self,
+                root=server_root(serverapp),
+                allow_hidden=serverapp.contents_manager.allow_hidden,
+            )
         except ExportError as error:
             self._refuse_settings(str(error))
         events = serverapp.event_logger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from http.client import responses
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,9 +17,10 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from .. import errors
-from ..errors import ExportError, InvalidRequest, QueueFull, TooLarge, did_you_mean
+from ..errors import ExportError, InvalidRequest, InvalidSpec, QueueFull, TooLarge, did_you_mean
 from ..jobs.model import Caller
 from ..jobs.ownership import caller_for
+from ..spec import limits
 from .feed import Watch
 from .host import ServiceHost
 from .kernel_tokens import KernelIdentity, KernelTokenMixin, KernelTokens, os_user
@@ -43,6 +45,7 @@ STATUS: dict[type[ExportError], int] = {
     errors.SourceFailed: 400,
     errors.ConnectionFailed: 503,
     errors.ConnectionLost: 503,
+    errors.Throttled: 503,
     errors.QueryFailed: 400,
     errors.StatementTimeout: 504,
     errors.QueryCancelled: 503,
@@ -87,6 +90,7 @@ class ExportHandler(KernelTokenMixin, APIHandler):
     ) -> None:
         self.host = host
         self._watches: set[Watch] = set()
+        self.bytes_written = 0
         self.accept_kernels(tokens, kernel_identity)
 
     # ------------------------------------------------------------- who and what
@@ -95,13 +99,14 @@ class ExportHandler(KernelTokenMixin, APIHandler):
     def caller(self) -> Caller:
         """The owner that this request acts for."""
         name = self.current_user.username
-        return caller_for(
+        caller = caller_for(
             name,
             provider_is_stock=type(self.settings["identity_provider"]) in STOCK_PROVIDERS,
             os_user=os_user(),
             admin_users=self.host.settings.admin_users,
             kernel_owner=name if self.kernel_id is not None else None,
         )
+        return replace(caller, address=self.request.remote_ip or "")
 
     async def ask(self, question: Callable[[ExportService], T]) -> T:
         """Put ``question`` to the job service, off the loop."""
@@ -118,9 +123,14 @@ class ExportHandler(KernelTokenMixin, APIHandler):
         for watch in self._watches:
             watch.close()
 
+    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
+        if isinstance(chunk, bytes):
+            self.bytes_written += len(chunk)
+        super().write(chunk)
+
     async def answer(self, value: Callable[[], Any], status: int = 200) -> None:
         """Send ``value()`` as JSON; made in a thread, for a page of jobs can be long."""
-        text = await self.host.run(lambda: json.dumps(value(), ensure_ascii=False))
+        text = await self.host.run(lambda: _json(value()))
         self.set_status(status)
         with contextlib.suppress(StreamClosedError):  # Who asked has gone.
             await self.finish(text)
@@ -166,6 +176,15 @@ class ExportHandler(KernelTokenMixin, APIHandler):
         """Return a query parameter that is ``true`` or ``false`` (not given)."""
         return self.choice(name, ("true", "false", "1", "0")) in ("true", "1")
 
+    def declared_length(self) -> int | None:
+        """Return the bytes that the request says it has; None where it does not say, or nonsense:
+        tornado refuses that, but only when it reads the body of a route that takes it in pieces."""
+        text = self.request.headers.get("Content-Length", "")
+        if not (text.isascii() and text.isdecimal()):
+            return None
+        # of thousands of digits CPython makes no number
+        return int(text) if len(text) <= 18 else 10**18
+
     # ------------------------------------------------------------- errors
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
@@ -186,7 +205,7 @@ class ExportHandler(KernelTokenMixin, APIHandler):
         if status_code == 405:
             self.set_header("Allow", ", ".join(_methods(type(self))))
         sentence = f"{shown['message']} {shown['hint']}" if shown["hint"] else shown["message"]
-        self.finish(json.dumps({"message": sentence, "error": shown}, ensure_ascii=False))
+        self.finish(_json({"message": sentence, "error": shown}))
 
     def _plain_error(self, status: int, error: BaseException | None) -> dict[str, str | None]:
         """Return ``{code, message, hint, field}`` of an error that is none of ours."""
@@ -237,12 +256,12 @@ class JsonBody(ExportHandler):
         self._pieces: list[bytes] = []
         self._length = 0
         await super().prepare()
-        declared = self.request.headers.get("Content-Length", "0")
-        if declared.isdigit() and int(declared) > MAX_JSON_BYTES:
+        if (self.declared_length() or 0) > MAX_JSON_BYTES:
             raise _too_long()
 
     async def data_received(self, chunk: bytes) -> None:
-        if self._finished:
+        # of somebody without a login nothing is kept: the decorators speak only after the body
+        if self._finished or not self.current_user:
             return
         self._length += len(chunk)
         if self._length > MAX_JSON_BYTES:
@@ -263,24 +282,9 @@ def parse_json(body: bytes) -> Any:
     if not body.strip():
         raise InvalidRequest("The request has no body.", hint="Send a spec as JSON.")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise InvalidRequest(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except UnicodeDecodeError:
-        raise InvalidRequest("The body is not JSON: it is not UTF-8 text.") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply.") from None
-    except InvalidRequest:
-        raise
-    except ValueError:
-        # Python refuses to read a number of more than 4,300 digits
-        raise InvalidRequest("The body holds a number of too many digits.") from None
-
-
-def _no_constant(name: str) -> Any:
-    raise InvalidRequest(f"The body is not JSON: it has no {name}.", hint="Write null.")
+        return limits.read(body, "The body")
+    except InvalidSpec as error:
+        raise InvalidRequest(error.message, hint=error.hint) from None
 
 
 def _too_long() -> TooLarge:
@@ -288,6 +292,16 @@ def _too_long() -> TooLarge:
         f"The request's body is longer than {MAX_JSON_BYTES // 1024**2} MiB.",
         hint="Send rows to the uploads route, and name the upload in the spec.",
     )
+
+
+def _json(value: Any) -> bytes:
+    """Return ``value`` as JSON in UTF-8; half of a surrogate pair, which a document or the name of
+    a file may hold, becomes U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _error_in(kwargs: dict[str, Any]) -> BaseException | None:

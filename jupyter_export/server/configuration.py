@@ -6,19 +6,20 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import platformdirs
 
 from ..errors import InvalidRequest, InvalidSpec
 from ..jobs.connectable import FROM_ENVIRONMENT, parse
-from ..jobs.settings import Settings
+from ..jobs.settings import Backoff, Settings
 from ..spec import seconds
 
 if TYPE_CHECKING:
     from .app import ExportApp
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+MIN_SECRET = 32
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -27,13 +28,15 @@ def default_state_dir() -> Path:
     return Path(platformdirs.user_state_path("jupyter-export", appauthor=False))
 
 
-def settings_from(app: ExportApp, *, root: Path) -> Settings:
+def settings_from(app: ExportApp, *, root: Path, allow_hidden: bool = False) -> Settings:
     """Return the settings of ``app``, or raise ``InvalidRequest`` with a sentence."""
-    retention = str(app.retention)
-    _duration("retention", retention)
+    for name in ("retention", "link_max_expiry", "audit_retention"):
+        _duration(name, str(getattr(app, name)))
     for name, value in (
         ("max_workers", app.max_workers),
         ("max_pending_per_user", app.max_pending_per_user),
+        ("max_running_per_user", app.max_running_per_user),
+        ("max_attempts", app.max_attempts),
         ("max_rows", app.max_rows),
     ):
         if value is not None and value < 1:
@@ -48,17 +51,31 @@ def settings_from(app: ExportApp, *, root: Path) -> Settings:
         root=root,
         state_dir=Path(os.path.abspath(os.path.expanduser(app.state_dir))),
         confined=True,
+        allow_hidden=allow_hidden,
         output_dir=output_dir,
         db_url=_db_url(app.db_url),
         connections=parse(app.connections),
-        secret_variables=frozenset(_variable(app.db_url)),
+        secret_variables=frozenset([*_variable(app.db_url), *_variable(app.link_secret)]),
         max_workers=app.max_workers,
         memory_limit_per_job=memory,
         job_timeout=_timeout(app.job_timeout),
         max_rows=app.max_rows,
         max_bytes=size("max_bytes", app.max_bytes),
         max_pending_per_user=app.max_pending_per_user,
-        retention=retention,
+        max_running_per_user=app.max_running_per_user,
+        max_attempts=app.max_attempts,
+        retry_backoff=cast(Backoff, app.retry_backoff),
+        retry_delay=_wait("retry_delay", app.retry_delay),
+        retry_max_delay=_wait("retry_max_delay", app.retry_max_delay),
+        stop_timeout=_wait("stop_timeout", app.stop_timeout),
+        max_disk=size("max_disk", app.max_disk),
+        min_free_disk=0
+        if str(app.min_free_disk) == "0"
+        else size("min_free_disk", app.min_free_disk) or 0,
+        link_secret=_link_secret(app.link_secret),
+        link_max_expiry=str(app.link_max_expiry),
+        audit_retention=str(app.audit_retention),
+        retention=str(app.retention),
         admin_users=frozenset(app.admin_users),
     )
 
@@ -87,6 +104,12 @@ def _timeout(value: str | int) -> int | None:
     return found
 
 
+def _wait(name: str, value: str | int) -> float:
+    """Return seconds, 0 or more."""
+    text = str(value).strip()
+    return float(text) if text.isdecimal() else float(_duration(name, text))
+
+
 def _duration(name: str, text: str) -> int:
     try:
         return seconds(text)
@@ -94,16 +117,32 @@ def _duration(name: str, text: str) -> int:
         raise _wrong(name, text, error.hint or "") from None
 
 
-def _db_url(value: str | None) -> str | None:
-    """Return the URL, looked up where it is ``env:VARIABLE``; messages never show it."""
-    if not value:
-        return None
+def _link_secret(value: str | None) -> str | None:
+    found = _looked_up("link_secret", value)
+    if found is not None and len(found) < MIN_SECRET:
+        raise InvalidRequest(
+            f"ExportApp.link_secret is shorter than {MIN_SECRET} characters.",
+            hint="Make one with: python -c 'import secrets; print(secrets.token_hex())'",
+        )
+    return found
+
+
+def _looked_up(name: str, value: str | None) -> str | None:
+    """Return what stands in the environment variable where the value is ``env:VARIABLE``."""
     for variable in _variable(value):
         value = os.environ.get(variable, "")
         if not value:
             raise InvalidRequest(
-                f"ExportApp.db_url names the environment variable {variable}, which is not set."
+                f"ExportApp.{name} names the environment variable {variable}, which is not set."
             )
+    return value or None
+
+
+def _db_url(value: str | None) -> str | None:
+    """Return the URL, looked up where it is ``env:VARIABLE``; messages never show it."""
+    value = _looked_up("db_url", value)
+    if value is None:
+        return None
     if "://" not in value:
         raise InvalidRequest(
             "ExportApp.db_url is not a database URL.",
@@ -112,10 +151,10 @@ def _db_url(value: str | None) -> str | None:
     return value
 
 
-def _variable(db_url: str | None) -> Iterator[str]:
-    """Yield the environment variable that the URL of the job store stands in, if it does."""
-    if db_url and db_url.startswith(FROM_ENVIRONMENT):
-        yield db_url.removeprefix(FROM_ENVIRONMENT)
+def _variable(value: str | None) -> Iterator[str]:
+    """Yield the environment variable that the value stands in, if it does."""
+    if value and value.startswith(FROM_ENVIRONMENT):
+        yield value.removeprefix(FROM_ENVIRONMENT)
 
 
 def _wrong(name: str, value: object, hint: str) -> InvalidRequest:

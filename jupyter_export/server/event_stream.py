@@ -72,4 +72,6 @@ def _event(job: Job) -> str:
 
 def _version(last_event_id: str | None) -> int:
     """Return the version that the reader has; -1 when it has none."""
-    return int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
+    given = last_event_id or ""
+    # no version has so many digits; of thousands of them CPython makes no number at all
+    return int(given) if given.isdecimal() and len(given) <= 18 else -1

@@ -73,6 +73,15 @@ class JobFeed:
         return len(self._active)
 
     @property
+    def jobs(self) -> frozenset[str]:
+        """The ids of the jobs that wait or run."""
+        return frozenset(self._active)
+
+    def forget(self, job_id: str) -> None:
+        """Count a job as active no longer: its end will not be told here."""
+        self._active.discard(job_id)
+
+    @property
     def watching(self) -> int:
         """Open watches."""
         return sum(len(watches) for watches in self._watches.values())

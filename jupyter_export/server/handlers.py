@@ -6,6 +6,7 @@ from tornado import web
 
 from .access import authorized
 from .base import ExportHandler, JsonBody
+from .links import job_with_links
 from .openapi import document
 
 MAX_WAIT = 30
@@ -87,8 +88,9 @@ class JobHandler(ExportHandler):
     @web.authenticated
     @authorized("read")
     async def get(self, job_id: str) -> None:
-        job = await self.host.look(job_id, self.caller)
-        await self.answer(job.to_json)
+        caller = self.caller
+        job = await self.ask(lambda service: job_with_links(service, job_id, caller))
+        await self.answer(lambda: job)
 
     @web.authenticated
     @authorized("write")

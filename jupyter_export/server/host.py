@@ -16,6 +16,7 @@ from ..jobs.model import Caller, Job
 from ..jobs.settings import Settings
 from .events import SCHEMA_ID, job_event
 from .feed import JobFeed, Watch
+from .metrics import AUDIT_FAILURES, JobMetrics
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
@@ -30,6 +31,8 @@ BREATH = 30.0
 """Seconds between two signs of life while jobs are active."""
 LOOK = 2.0
 """Seconds after which a silent job is looked up: one of another process changes in the store."""
+START_AGAIN = 3.0
+"""Seconds after which a start that failed is tried again."""
 FAREWELL = 1.0
 """Seconds that readers have, when the server stops, to take the last state."""
 
@@ -51,6 +54,8 @@ class ServiceHost:
     ) -> None:
         self.settings = settings
         self.feed = JobFeed()
+        self._metrics = JobMetrics()
+        self._missing: frozenset[str] = frozenset()
         self._events = events
         self._web_settings = web_settings
         self._log = log
@@ -61,18 +66,29 @@ class ServiceHost:
         self._starting: asyncio.Task[ExportService] | None = None
         self._breath: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._closed = False
+        self._said = ""
         self._ended = False
 
     # ------------------------------------------------------------- life
 
     def start(self) -> asyncio.Task[ExportService]:
-        """Begin to start the service, once; call it on the loop."""
+        """Begin to start the service, once; call it on the loop.
+
+        A start that fails (the store's database is not there yet, its disk is full) is tried again
+        every ``START_AGAIN`` seconds.
+        """
         if self._starting is None:
             self._loop = asyncio.get_running_loop()
             self._starting = self._loop.create_task(self.run(self._open))
             # Who asks for the service hears of a failure; with nobody asking it is logged.
             self._starting.add_done_callback(self._started)
         return self._starting
+
+    def _start_again(self) -> None:
+        if not self._stopping:
+            self._starting = None
+            self.start()
 
     async def stop(self) -> None:
         """Stop the service, tell every watcher, end every thread."""
@@ -82,14 +98,23 @@ class ServiceHost:
         if self._starting is not None:
             try:
                 service = await self._starting
+                if self.feed.active:
+                    self._log.info(
+                        "jupyter_export: %d exports are active; those that do not finish within "
+                        "%g s are run by the next start.",
+                        self.feed.active,
+                        self.settings.stop_timeout,
+                    )
                 await self.run(service.stop)
             except ExportError:
                 pass  # It never started, and that has been said.
             except Exception:
                 self._log.exception("jupyter_export: the job service did not stop cleanly.")
+        self._closed = True
         if self._breath is not None:
             self._breath.cancel()
         self.feed.close()
+        self._metrics.close()
         await self._farewell()
         self._ended = True
         self._threads.shutdown(wait=False)
@@ -107,15 +132,22 @@ class ServiceHost:
 
         service = ExportService(self.settings)
         service.subscribe(self._changed)
+        service.audit.on_failure = AUDIT_FAILURES.inc
         service.start()
         return service
 
     def _started(self, task: asyncio.Task[ExportService]) -> None:
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, ExportError):
-            self._log.critical("jupyter_export could not start: %s", error)
-        elif error is not None:
-            self._log.critical("jupyter_export could not start.", exc_info=error)
+        if error is None:
+            return
+        if str(error) != self._said:
+            self._said = str(error)
+            if isinstance(error, ExportError):
+                self._log.critical("jupyter_export could not start: %s", error)
+            else:
+                self._log.critical("jupyter_export could not start.", exc_info=error)
+        if not self._stopping:
+            asyncio.get_running_loop().call_later(START_AGAIN, self._start_again)
 
     # ------------------------------------------------------------- work
 
@@ -126,8 +158,11 @@ class ServiceHost:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
     async def ask(self, question: Callable[[ExportService], T]) -> T:
-        """Put ``question`` to the service, in a thread; its errors come back as they are."""
-        if self._stopping:
+        """Put ``question`` to the service, in a thread; its errors come back as they are.
+
+        A service that is stopping still tells of its jobs, and refuses new ones by itself.
+        """
+        if self._closed or (self._stopping and self._starting is None):
             raise _shutting_down()
         try:
             # One caller that goes away must not cancel the start for all.
@@ -178,6 +213,7 @@ class ServiceHost:
     def publish(self, job: Job) -> None:
         """Tell watchers and Jupyter Events; on the loop's thread, the only one that may emit."""
         self.feed.tell(job)
+        self._metrics.tell(job)
         self._note_activity()
         try:
             self._events.emit(schema_id=SCHEMA_ID, data=job_event(job))
@@ -191,7 +227,20 @@ class ServiceHost:
             self._breath = None
         if self.feed.active and not self._stopping:
             loop = asyncio.get_running_loop()
-            self._breath = loop.call_later(BREATH, self._note_activity)
+            self._breath = loop.call_later(BREATH, self._breathe)
+
+    def _breathe(self) -> None:
+        """Note that jobs are active; stop waiting for those that another server has taken over.
+
+        A job counts as gone when it is missing twice: its end may be on its way here.
+        """
+        if self._starting is not None and self._starting.done() and not self._starting.cancelled():
+            missing = self.feed.jobs - self._starting.result().active
+            for job_id in missing & self._missing:
+                self.feed.forget(job_id)
+                self._metrics.forget(job_id)
+            self._missing = missing
+        self._note_activity()
 
 
 def _shutting_down() -> ShuttingDown:

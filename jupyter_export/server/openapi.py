@@ -4,46 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
-from typing import Any
 
-from .schemas import Schema, json_object, ref, schemas
+from .operation import ANY, ARROW, JSON, OF_FILE, PARTS, Operation, header, query
+from .operations_sharing import SHARING
+from .schemas import EVENT, HEADERS, STATUSES, Schema, json_object, ref, schemas
 
-_JSON = "application/json"
-_ANY = "application/octet-stream"
-_ARROW = "application/vnd.apache.arrow.stream"
-
-
-def _query(name: str, description: str, **schema: Any) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _header(name: str, description: str) -> Schema:
-    return {
-        "name": name,
-        "in": "header",
-        "description": description,
-        "schema": {"type": "string"},
-    }
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one path: what it does, what it takes, what it answers."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    answers: dict[int, tuple[str, str | None, Schema]]
-    """Status -> description, media type (None: no body), schema."""
-    errors: tuple[int, ...] = ()
-    """Beside 403, which every operation has."""
-    parameters: tuple[Schema, ...] = ()
-    body: tuple[str, Schema] | None = None
-
-
-_JOB = ("The job.", _JSON, ref("Job"))
+_JOB = ("The job.", JSON, ref("Job"))
 _JOB_ERRORS = (404,)
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -55,7 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             200: (
                 "The formats.",
-                _JSON,
+                JSON,
                 json_object("formats", {"formats": {"type": "array", "items": ref("Format")}}),
             )
         },
@@ -65,14 +31,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "schema",
         "getSchema",
         "The JSON Schema of the spec.",
-        {200: ("A JSON Schema.", _JSON, {"type": "object"})},
+        {200: ("A JSON Schema.", JSON, {"type": "object"})},
     ),
     Operation(
         "get",
         "openapi.json",
         "getOpenApi",
         "This document.",
-        {200: ("An OpenAPI 3.1 document.", _JSON, {"type": "object"})},
+        {200: ("An OpenAPI 3.1 document.", JSON, {"type": "object"})},
     ),
     Operation(
         "get",
@@ -82,7 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             200: (
                 "The connections, by name.",
-                _JSON,
+                JSON,
                 json_object(
                     "connections", {"connections": {"type": "array", "items": ref("Connection")}}
                 ),
@@ -97,14 +63,14 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             200: (
                 "The tables, by schema and name.",
-                _JSON,
+                JSON,
                 json_object("tables", {"tables": {"type": "array", "items": ref("Table")}}),
             )
         },
         (400, 404, 429, 503, 504),
         (
-            _query("schema", "Only tables of this schema.", type="string"),
-            _query("q", "Only tables whose name holds this text.", type="string"),
+            query("schema", "Only tables of this schema.", type="string"),
+            query("q", "Only tables whose name holds this text.", type="string"),
         ),
     ),
     Operation(
@@ -112,19 +78,19 @@ OPERATIONS: tuple[Operation, ...] = (
         "uploads",
         "createUpload",
         "Send an Arrow IPC stream of any size, to name it as the source of a spec.",
-        {201: ("The upload.", _JSON, ref("Upload"))},
-        (400, 413, 503, 507),
-        body=(_ARROW, {}),
+        {201: ("The upload.", JSON, ref("Upload"))},
+        (400, 413, 429, 503, 507),
+        body=(ARROW, {}),
     ),
     Operation(
         "post",
         "preview",
         "preview",
         "The first rows of a spec, its columns, and what it would lose; nothing is written.",
-        {200: ("What would be exported.", _JSON, ref("Preview"))},
+        {200: ("What would be exported.", JSON, ref("Preview"))},
         (400, 404, 413, 429, 503, 504),
         body=(
-            _JSON,
+            JSON,
             json_object(
                 "spec",
                 {
@@ -135,18 +101,29 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        "post",
+        "stream",
+        "stream",
+        "The bytes of a spec as they are made: no job, no file; “output.path” only names them. An "
+        "answer without its last chunk has failed, and is not the whole.",
+        {200: ("The export; several files come as a zip.", ANY, {})},
+        (400, 404, 413, 429, 500, 503, 504, 507),
+        body=(JSON, ref("ExportSpec")),
+        headers={200: ("Content-Disposition",)},
+    ),
+    Operation(
         "get",
         "jobs",
         "listJobs",
         "Your jobs, the newest first.",
-        {200: ("One page.", _JSON, ref("JobPage"))},
+        {200: ("One page.", JSON, ref("JobPage"))},
         (400,),
         (
-            _query("status", "Only jobs with this status; several with commas.", type="string"),
-            _query("format", "Only jobs of this format.", type="string"),
-            _query("q", "Only jobs whose name or path holds this text.", type="string"),
-            _query("limit", "Jobs on a page.", type="integer", minimum=1, maximum=500, default=50),
-            _query("cursor", "“next_cursor” of the page before.", type="string"),
+            query("status", "Only jobs with this status; several with commas.", **STATUSES),
+            query("format", "Only jobs of this format.", type="string"),
+            query("q", "Only jobs whose name or path holds this text.", type="string"),
+            query("limit", "Jobs on a page.", type="integer", minimum=1, maximum=500, default=50),
+            query("cursor", "“next_cursor” of the page before.", type="string"),
         ),
     ),
     Operation(
@@ -154,10 +131,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "jobs",
         "createJob",
         "Run a spec.",
-        {201: ("The job; finished if that took less than “wait”.", _JSON, ref("Job"))},
+        {201: ("The job; finished if that took less than “wait”.", JSON, ref("Job"))},
         (400, 404, 409, 413, 429, 503),
         (
-            _query(
+            query(
                 "wait",
                 "Seconds to wait for the end of the job.",
                 type="number",
@@ -166,7 +143,8 @@ OPERATIONS: tuple[Operation, ...] = (
                 default=0,
             ),
         ),
-        (_JSON, ref("ExportSpec")),
+        (JSON, ref("ExportSpec")),
+        {201: ("Location",)},
     ),
     Operation("get", "jobs/{id}", "getJob", "One job.", {200: _JOB}, _JOB_ERRORS),
     Operation(
@@ -177,7 +155,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {204: ("It is gone.", None, {})},
         (400, 404),
         (
-            _query(
+            query(
                 "delete_file",
                 "Remove the file that the user named, too.",
                 type="boolean",
@@ -208,11 +186,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "Server-sent events: the job now, then each change; ends when the job is final. "
         "“event” is “job”, “data” the job as JSON, “id” its version.",
         {
-            200: ("The stream.", "text/event-stream", {"type": "string"}),
+            200: ("The stream, event by event.", "text/event-stream", EVENT),
             204: ("The job is final, and “Last-Event-ID” was its last event.", None, {}),
         },
         _JOB_ERRORS,
-        (_header("Last-Event-ID", "The last event that was received."),),
+        (header("Last-Event-ID", "The last event that was received."),),
     ),
     Operation(
         "get",
@@ -221,16 +199,13 @@ OPERATIONS: tuple[Operation, ...] = (
         "The finished file, or the files of a folder as a zip that is made on the way: that has "
         "no length and no ranges.",
         {
-            200: ("The file.", _ANY, {}),
-            206: ("The part that “Range” asks for.", _ANY, {}),
+            200: ("The file, as the media type of its format.", ANY, {}),
+            206: ("The part that “Range” asks for.", ANY, {}),
             304: ("“If-None-Match” names the file.", None, {}),
         },
         (404, 409, 410, 416),
-        (
-            _header("Range", "One range of bytes."),
-            _header("If-Range", "The ETag for which “Range” holds."),
-            _header("If-None-Match", "ETags that the client has."),
-        ),
+        PARTS,
+        headers={200: OF_FILE, 206: (*OF_FILE, "Content-Range"), 304: ("ETag",)},
     ),
     Operation(
         "head",
@@ -239,7 +214,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "The headers of the finished file.",
         {200: ("Its headers.", None, {}), 304: ("“If-None-Match” names the file.", None, {})},
         (404, 409, 410),
+        headers={200: OF_FILE, 304: ("ETag",)},
     ),
+    *SHARING,
 )
 
 _ERRORS = {
@@ -251,10 +228,13 @@ _ERRORS = {
     413: "The body is too long.",
     416: "The range is outside the file.",
     429: "Too many jobs or previews are waiting; “Retry-After” says when to come back.",
+    500: "The export failed for a reason that is not the request's.",
     503: "The server is shutting down, exports are not available, or a database is not.",
     504: "The source did not answer in time.",
     507: "The disk is full, or cannot be written to.",
 }
+
+_ERROR_HEADERS = {416: ("Content-Range",), 429: ("Retry-After",)}
 
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
@@ -282,7 +262,11 @@ def _fixed() -> Schema:
         },
         "security": [{"token": []}, {"cookie": [], "xsrf": []}],
         "paths": paths,
-        "components": {"schemas": schemas(), "securitySchemes": _SECURITY},
+        "components": {
+            "schemas": schemas(),
+            "headers": HEADERS,
+            "securitySchemes": _SECURITY,
+        },
     }
 
 
@@ -312,25 +296,39 @@ def _described(operation: Operation) -> Schema:
         "operationId": operation.name,
         "summary": operation.summary,
         "responses": {
-            **{str(s): _response(*answer) for s, answer in operation.answers.items()},
             **{
-                str(status): _response(_ERRORS[status], _JSON, ref("Failure"))
+                str(status): _response(*answer, operation.headers.get(status, ()))
+                for status, answer in operation.answers.items()
+            },
+            **{
+                str(status): _response(
+                    _ERRORS[status], JSON, ref("Failure"), _ERROR_HEADERS.get(status, ())
+                )
                 for status in sorted({403, *operation.errors})
             },
         },
     }
+    if not operation.login:
+        described["security"] = []
     if operation.parameters:
         described["parameters"] = list(operation.parameters)
     if operation.body is not None:
         media_type, schema = operation.body
         described["requestBody"] = {
-            "required": True,
+            "required": operation.body_required,
             "content": {media_type: {"schema": schema}},
         }
     return described
 
 
-def _response(description: str, media_type: str | None, schema: Schema) -> Schema:
-    if media_type is None:
-        return {"description": description}
-    return {"description": description, "content": {media_type: {"schema": schema}}}
+def _response(
+    description: str, media_type: str | None, schema: Schema, headers: tuple[str, ...]
+) -> Schema:
+    response: Schema = {"description": description}
+    if headers:
+        response["headers"] = {
+            name: {"$ref": f"#/components/headers/{name}"} for name in sorted(headers)
+        }
+    if media_type is not None:
+        response["content"] = {media_type: {"schema": schema}}
+    return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .audit import AuditHandler, AuditUploadsHandler
 from .base import ExportHandler
 from .connections import ConnectionsHandler, TablesHandler
 from .downloads import DownloadHandler
@@ -19,7 +20,9 @@ from .handlers import (
     OpenApiHandler,
     SchemaHandler,
 )
+from .links import LinkDownloadHandler, LinkHandler, LinksHandler
 from .previews import PreviewHandler
+from .stream import StreamHandler
 from .uploads import UploadsHandler
 
 PREFIX = "jupyter-export/v1"
@@ -32,12 +35,18 @@ ROUTES: dict[str, type[ExportHandler]] = {
     "connections/{name}/tables": TablesHandler,
     "uploads": UploadsHandler,
     "preview": PreviewHandler,
+    "stream": StreamHandler,
     "jobs": JobsHandler,
     "jobs/{id}": JobHandler,
     "jobs/{id}/cancel": JobCancelHandler,
     "jobs/{id}/retry": JobRetryHandler,
     "jobs/{id}/events": JobEventsHandler,
     "jobs/{id}/download": DownloadHandler,
+    "jobs/{id}/links": LinksHandler,
+    "links/{id}": LinkHandler,
+    "d/{token}": LinkDownloadHandler,
+    "audit": AuditHandler,
+    "audit/uploads": AuditUploadsHandler,
 }
 
 
@@ -46,6 +55,8 @@ def url_patterns(**arguments: Any) -> list[tuple[str, type[ExportHandler], dict[
     patterns = [
         (f"/{PREFIX}/{_pattern(path)}", handler, arguments) for path, handler in ROUTES.items()
     ]
+    # What looks like a link, whole or broken, is not logged with its address.
+    patterns.append((f"/{PREFIX}/d/(.*)", LinkDownloadHandler, arguments))
     return [*patterns, (f"/{PREFIX}(/.*)?", NowhereHandler, arguments)]
 
 

@@ -41,10 +41,39 @@ def _codes(kind: type[ExportError]) -> Iterator[str]:
         yield from _codes(each)
 
 
+def _header(description: str, **schema: Any) -> Schema:
+    return {"description": description, "required": True, "schema": {"type": "string", **schema}}
+
+
+HEADERS: dict[str, Schema] = {
+    "Accept-Ranges": _header("“none” for a zip that is made on the way.", enum=["bytes", "none"]),
+    "Content-Disposition": _header("“attachment”, with the file's name (RFC 6266)."),
+    "Content-Range": _header("Which bytes of how many (RFC 9110).", pattern="^bytes "),
+    "ETag": _header("The SHA-256 of the file, in quotes.", pattern='^"[0-9a-f]{64}"$'),
+    "Location": _header("The path of what was made."),
+    "Retry-After": _header("Seconds after which asking again makes sense.", pattern="^[0-9]+$"),
+}
+"""Headers of answers."""
+
 _STATUS = {"type": "string", "enum": list(get_args(Status))}
+_ANY_STATUS = "|".join(get_args(Status))
+STATUSES: Schema = {"type": "string", "pattern": f"^(({_ANY_STATUS})(,({_ANY_STATUS}))*)?$"}
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 
 
+EVENT: Schema = json_object(
+    "id event data",
+    {
+        "id": {"type": "string"},
+        "event": {"const": "job"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": ref("Job"),
+        },
+    },
+)
+"""One server-sent event."""
 _FILE = json_object(
     "path rows bytes sha256",
     {
@@ -73,6 +102,14 @@ _ERROR = json_object(
         "field": or_null("string"),
     },
 )
+_LINK: dict[str, Schema] = {
+    "expires_at": {"type": "string", "format": "date-time"},
+    "max_downloads": or_null("integer"),
+    "downloads": {"type": "integer"},
+    "created_by": {"type": "string"},
+    "created_at": {"type": "string", "format": "date-time"},
+    "revoked": {"type": "boolean"},
+}
 _SCHEMAS: dict[str, Schema] = {
     "Job": json_object(
         "id name status progress format created_by created_at started_at finished_at expires_at "
@@ -90,6 +127,11 @@ _SCHEMAS: dict[str, Schema] = {
             "expires_at": _TIME,
             "attempt": {"type": "integer", "minimum": 1},
             "download_count": {"type": "integer", "minimum": 0},
+            "links": {
+                "type": "array",
+                "items": ref("Link"),
+                "description": "Of one job that is asked for by its id.",
+            },
             "result": {"anyOf": [_RESULT, {"type": "null"}]},
             "error": {"anyOf": [ref("Error"), {"type": "null"}]},
             "spec": {"type": "object"},
@@ -173,6 +215,56 @@ _SCHEMAS: dict[str, Schema] = {
             "bytes_estimate": or_null("integer"),
         },
     ),
+    "Link": json_object("id " + " ".join(_LINK), {"id": {"type": "string"}, **_LINK}),
+    "NewLink": json_object(
+        "id url token " + " ".join(_LINK),
+        {
+            "id": {"type": "string"},
+            "url": {"type": "string", "description": "The path on this server."},
+            "token": {"type": "string", "description": "Told once, and kept nowhere."},
+            **_LINK,
+        },
+    ),
+    "LinkRequest": {
+        "type": "object",
+        "properties": {
+            "expires_after": {
+                "type": "string",
+                "pattern": r"^[0-9]+[smhd]$",
+                "default": "24h",
+                "description": "90s, 15m, 24h or 7d; never longer than the file is kept.",
+            },
+            "max_downloads": {**or_null("integer"), "minimum": 1, "maximum": 1_000_000_000},
+        },
+        "additionalProperties": False,
+    },
+    "AuditPage": json_object(
+        "entries next_cursor",
+        {
+            "entries": {"type": "array", "items": ref("AuditEntry")},
+            "next_cursor": or_null("string"),
+        },
+    ),
+    "AuditEntry": json_object(
+        "seq at actor action subject owner address outcome details hash",
+        {
+            "seq": {"type": "integer"},
+            "at": {"type": "string", "format": "date-time"},
+            **{
+                name: {"type": "string"}
+                for name in ("actor", "action", "subject", "owner", "address", "outcome")
+            },
+            "details": {"type": "object"},
+            "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        },
+    ),
+    "AuditFilters": {
+        "type": "object",
+        "properties": {
+            name: {"type": "string"} for name in ("since", "until", "actor", "action", "subject")
+        },
+        "additionalProperties": False,
+    },
     "Error": _ERROR,
     "Failure": json_object("message error", {"message": {"type": "string"}, "error": ref("Error")}),
 }

@@ -11,6 +11,7 @@ from jupyter_core.utils import ensure_async
 from tornado import web
 
 from ..errors import ShuttingDown
+from . import metrics
 from .access import authorized
 from .base import ExportHandler
 
@@ -36,9 +37,10 @@ class UploadsHandler(ExportHandler):
     """
 
     auth_resource = "jupyter_export:uploads"
+    _writer: UploadWriter | None = None  # A client may be gone before ``prepare``.
 
     async def prepare(self) -> None:  # type: ignore[override]
-        self._writer: UploadWriter | None = None
+        self._writer = None
         self._writing: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
         self._pieces: list[bytes] = []
@@ -52,8 +54,8 @@ class UploadsHandler(ExportHandler):
             self.authorizer.is_authorized(self, user, "write", self.auth_resource)
         ):
             raise web.HTTPError(403)
-        caller = self.caller
-        self._writer = await self.ask(lambda service: service.open_upload(caller))
+        caller, declared = self.caller, self.declared_length()
+        self._writer = await self.ask(lambda service: service.open_upload(caller, declared))
         self._widen_pipe()
 
     def _widen_pipe(self) -> None:
@@ -118,6 +120,7 @@ class UploadsHandler(ExportHandler):
         writer, self._writer = self._writer, None
         assert writer is not None
         upload = await self.host.run(writer.finish)
+        metrics.uploaded(upload.bytes)
         await self.answer(upload.to_json, 201)
 
     def on_connection_close(self) -> None:

@@ -94,6 +94,8 @@ def kernel_of(server: Server, folder: str) -> Iterator[Kernel]:
     runtime: Path = server.root.parent / "runtime"
     client = BlockingKernelClient()
     client.load_connection_file(str(runtime / f"kernel-{started['id']}.json"))
+    # A second without a heartbeat is no death where a loaded machine starts the kernel.
+    client.hb_channel.time_to_dead = 60.0
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)

@@ -54,6 +54,22 @@ def test_run_takes_yaml_a_path_and_answers_json(capsys: pytest.CaptureFixture[st
     assert cli.main(["run", "spec.yaml", "--path", "out.txt", "--replace"]) == cli.DONE
 
 
+def test_a_path_of_a_dash_is_stdout(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    spec = write("spec.json", SPEC)
+    assert cli.main(["run", spec, "--path", "-"]) == cli.DONE
+    shown = capfdbinary.readouterr()
+    assert shown.out.count(b"\n") == 10
+    assert json.loads(shown.out.splitlines()[0])["n"] == 0
+    assert shown.err == b""
+    assert not Path("out.jsonl").exists()
+    bad = write("bad.json", {**SPEC, "columns": {"include": ["nope"]}})
+    for words in ([bad], [spec, "--json"], [spec, "--no-wait"]):
+        assert cli.main(["run", *words, "--path", "-"]) == cli.WRONG
+        shown = capfdbinary.readouterr()
+        assert shown.out == b""
+        assert shown.err.startswith(b"jupyter export: ")
+
+
 def test_preview_shows_the_first_rows(capsys: pytest.CaptureFixture[str]) -> None:
     spec = write("spec.json", SPEC)
     assert cli.main(["preview", spec, "--rows", "2"]) == cli.DONE

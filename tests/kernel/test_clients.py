@@ -200,6 +200,18 @@ def test_a_folder_is_downloaded_as_a_zip(client: ExportClient, tmp_path: Path) -
     assert not (file_of(client, job) / "b.csv").exists()
 
 
+def test_a_stream_has_the_bytes_of_the_file(client: ExportClient, name: str) -> None:
+    document = spec(client, name)
+    streamed = b"".join(client.stream(document))
+    assert client.list(q=name)["jobs"] == []
+    assert streamed == file_of(client, finished(client, document)).read_bytes()
+    with pytest.raises(InvalidSpec, match="nope"):
+        next(client.stream({**document, "columns": {"include": ["nope"]}}))
+    pieces = client.stream(document)
+    next(pieces)
+    pieces.close()
+
+
 def test_a_file_without_a_path_gets_a_name(client: ExportClient) -> None:
     job = finished(client, spec(client, format="parquet"))
     assert job["result"]["path"].startswith("exports/contract_")

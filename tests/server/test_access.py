@@ -11,6 +11,7 @@ import pytest
 from tornado import web
 
 from jupyter_export.server.app import ExportApp
+from jupyter_export.server.base import _methods
 from jupyter_export.server.kernel_tokens import KernelIdentity, os_user
 from jupyter_export.server.routes import ROUTES
 
@@ -18,6 +19,7 @@ from .client import PREFIX, Api, NamedUsers, RecordingAuthorizer, arrow, numbers
 
 JOBS, UPLOADS = "jupyter_export:jobs", "jupyter_export:uploads"
 CONNECTIONS = "jupyter_export:connections"
+AUDIT = "jupyter_export:audit"
 TABLE = [
     ("GET", "formats", "read", JOBS),
     ("GET", "schema", "read", JOBS),
@@ -26,6 +28,7 @@ TABLE = [
     ("GET", "connections/{name}/tables", "read", CONNECTIONS),
     ("POST", "uploads", "write", UPLOADS),
     ("POST", "preview", "execute", JOBS),
+    ("POST", "stream", "execute", JOBS),
     ("POST", "jobs", "execute", JOBS),
     ("GET", "jobs", "read", JOBS),
     ("GET", "jobs/{id}", "read", JOBS),
@@ -35,7 +38,18 @@ TABLE = [
     ("GET", "jobs/{id}/events", "read", JOBS),
     ("GET", "jobs/{id}/download", "read", JOBS),
     ("HEAD", "jobs/{id}/download", "read", JOBS),
+    ("GET", "jobs/{id}/links", "read", JOBS),
+    ("POST", "jobs/{id}/links", "write", JOBS),
+    ("DELETE", "links/{id}", "write", JOBS),
+    ("GET", "audit", "read", AUDIT),
+    ("POST", "audit/uploads", "execute", AUDIT),
 ]
+
+
+FOR_ADMINISTRATORS = [("GET", "audit"), ("POST", "audit/uploads")]
+"""Forbidden to everybody else, whatever the authorizer says; so to every kernel."""
+OPEN = [("GET", "d/{token}"), ("HEAD", "d/{token}")]
+"""Need no login: the address itself is the right."""
 
 
 def body_for(method: str) -> bytes | None:
@@ -43,7 +57,17 @@ def body_for(method: str) -> bytes | None:
 
 
 def test_the_table_names_every_route() -> None:
-    assert {path for _, path, _, _ in TABLE} == set(ROUTES)
+    listed = [*OPEN, *((method, path) for method, path, _, _ in TABLE)]
+    answered = [(method, path) for path, each in ROUTES.items() for method in _methods(each)]
+    assert sorted(listed) == sorted(answered)
+
+
+def test_no_method_goes_without_the_decorators() -> None:
+    for path, handler in ROUTES.items():
+        for method in _methods(handler):
+            function = getattr(handler, method.lower())
+            is_open = getattr(function, "__allow_unauthenticated", False)
+            assert is_open == ((method, path) in OPEN), (method, path)
 
 
 async def test_each_route_asks_the_authorizer(api: Api, authorizer: RecordingAuthorizer) -> None:
@@ -122,7 +146,9 @@ class TestKernels:
             response = await api(
                 method, path.format(id="none", name="none"), body_for(method), headers=dict(token)
             )
-            assert response.code not in (403, 500), (method, path)
+            forbidden = (method, path) in FOR_ADMINISTRATORS
+            assert (response.code == 403) == forbidden, (method, path)
+            assert response.code < 500, (method, path)
         for path in ("api/contents", "api/kernels", "api/sessions", "api/me"):
             response = await jp_fetch(path, headers=dict(token), raise_error=False)
             assert response.code == 403, path

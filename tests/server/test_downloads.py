@@ -6,13 +6,17 @@ import asyncio
 import gzip
 import hashlib
 import io
+import os
+import sys
 import zipfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tornado import web
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.tcpclient import TCPClient
 
@@ -49,7 +53,7 @@ async def test_the_whole_file(api: Api, jp_root_dir: Path) -> None:
         if (await api.json("GET", f"jobs/{job['id']}"))["download_count"]:
             break
         await asyncio.sleep(0.02)
-    assert (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 1
+    await counted(api, job["id"], 1)
 
     head = await api("HEAD", f"jobs/{job['id']}/download")
     assert (head.code, head.body) == (200, b"")
@@ -141,6 +145,158 @@ async def test_before_the_end_there_is_nothing_to_download(api: Api) -> None:
     job = await api.json("POST", "jobs", spec)
     response = await api("GET", f"jobs/{job['id']}/download")
     assert (response.code, problem(response)["code"]) == (409, "not_ready")
+
+
+async def test_conditions_by_date_and_by_etag(api: Api, jp_root_dir: Path) -> None:
+    job = await api.export(numbers(1000), output={"path": "a.csv"})
+    path, content = f"jobs/{job['id']}/download", (jp_root_dir / "a.csv").read_bytes()
+    etag = f'"{job["result"]["sha256"]}"'
+    date = (await api("HEAD", path)).headers["Last-Modified"]
+    old, new = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 2094 08:49:37 GMT"
+    for headers, status in (
+        ({"If-Match": etag}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-Match": '"old"'}, 412),
+        ({"If-Match": f"W/{etag}"}, 412),
+        ({"If-Unmodified-Since": date}, 200),
+        ({"If-Unmodified-Since": old}, 412),
+        ({"If-Unmodified-Since": "yesterday"}, 200),
+        ({"If-Modified-Since": date}, 304),
+        ({"If-Modified-Since": new}, 304),
+        ({"If-Modified-Since": old}, 200),
+        ({"If-None-Match": '"old"', "If-Modified-Since": date}, 200),
+    ):
+        answer = await api("GET", path, headers=headers)
+        assert answer.code == status, headers
+        assert (await api("HEAD", path, headers=headers)).code == status
+        if status == 412:
+            assert problem(answer)["code"] == "invalid_request"
+    for condition, status in ((date, 206), (etag, 206), (old, 200), (f"W/{etag}", 200)):
+        part = await api("GET", path, headers={"Range": "bytes=100-", "If-Range": condition})
+        assert (part.code, len(part.body)) == (status, len(content) - (100 if status == 206 else 0))
+    several = await api("GET", path, headers={"Range": "bytes=0-1,5-6"})
+    assert (several.code, several.body) == (200, content)
+
+
+async def connected(jp_serverapp: Any, address: str, *headers: str) -> IOStream:
+    stream = await TCPClient().connect("127.0.0.1", jp_serverapp.port)
+    token = f"Authorization: token {jp_serverapp.identity_provider.token}"
+    await stream.write(
+        "\r\n".join(
+            [f"GET {address} HTTP/1.1", "Host: localhost", token, *headers, "", ""]
+        ).encode()
+    )
+    return stream
+
+
+async def test_a_broken_download_goes_on_where_it_broke(
+    api: Api, jp_serverapp: Any, jp_base_url: str, jp_root_dir: Path
+) -> None:
+    job = await api.export(numbers(500_000), output={"path": "a.csv"})
+    content = (jp_root_dir / "a.csv").read_bytes()
+    path = f"jobs/{job['id']}/download"
+    stream = await connected(jp_serverapp, f"{jp_base_url}{PREFIX}/{path}")
+    head = await stream.read_until(b"\r\n\r\n")
+    etag = next(line[6:] for line in head.decode().split("\r\n") if line.startswith("Etag: "))
+    first = await stream.read_bytes(1_000_001)
+    stream.close()
+    headers = {"Range": f"bytes={len(first)}-", "If-Range": etag}
+    rest = await api("GET", path, headers=headers)
+    assert rest.code == 206
+    assert first + rest.body == content
+    # only what was sent in one go counts
+    assert (await api.json("GET", f"jobs/{job['id']}"))["download_count"] == 0
+    await until(lambda: open_files(jp_root_dir) == [])
+
+
+async def test_parts_do_not_take_a_file_away_that_is_for_one(api: Api) -> None:
+    job = await api.export(numbers(10), format="csv", retention={"delete_after_download": True})
+    path, size = f"jobs/{job['id']}/download", job["result"]["bytes"]
+    for part in (f"0-{size // 2}", f"{size // 2 + 1}-"):
+        assert (await api("GET", path, headers={"Range": f"bytes={part}"})).code == 206
+    assert (await api("GET", path)).code == 200
+    assert (await api("GET", path)).code == 410
+
+
+async def test_another_file_of_the_same_length_is_not_sent(api: Api, jp_root_dir: Path) -> None:
+    job = await api.export(numbers(1000), output={"path": "a.csv"})
+    path, file = f"jobs/{job['id']}/download", jp_root_dir / "a.csv"
+    content = file.read_bytes()
+    later = file.stat().st_mtime + 60
+    file.write_bytes(content.replace(b"w1", b"W1"))
+    os.utime(file, (later, later))
+    for headers in ({}, {"Range": "bytes=10-"}):
+        changed = await api("GET", path, headers=headers)
+        assert (changed.code, problem(changed)["code"]) == (410, "expired")
+    # one that was touched, or brought back, is the same for all that
+    file.write_bytes(content)
+    os.utime(file, (later + 60, later + 60))
+    for _ in range(2):
+        assert (await api("GET", path)).body == content
+
+
+async def test_a_file_that_changes_while_it_is_sent_breaks_the_connection(
+    api: Api, jp_serverapp: Any, jp_base_url: str, jp_root_dir: Path
+) -> None:
+    job = await api.export(numbers(1_000_000), output={"path": "a.csv"})
+    address = f"{jp_base_url}{PREFIX}/jobs/{job['id']}/download"
+    stream = await connected(jp_serverapp, address)
+    await stream.read_until(b"\r\n\r\n")
+    with open(jp_root_dir / "a.csv", "r+b") as file:
+        file.write(b"changed")
+    later = os.stat(jp_root_dir / "a.csv").st_mtime + 60
+    os.utime(jp_root_dir / "a.csv", (later, later))
+    with pytest.raises(StreamClosedError):
+        await stream.read_bytes(job["result"]["bytes"])
+
+
+async def test_one_that_takes_its_name_while_it_is_sent_is_no_harm(
+    api: Api, jp_serverapp: Any, jp_base_url: str, jp_root_dir: Path
+) -> None:
+    job = await api.export(numbers(1_000_000), output={"path": "a.csv"})
+    content = (jp_root_dir / "a.csv").read_bytes()
+    stream = await connected(jp_serverapp, f"{jp_base_url}{PREFIX}/jobs/{job['id']}/download")
+    await stream.read_until(b"\r\n\r\n")
+    (jp_root_dir / "b.csv").write_bytes(b"x" * len(content))
+    os.replace(jp_root_dir / "b.csv", jp_root_dir / "a.csv")
+    assert await stream.read_bytes(len(content)) == content
+    stream.close()
+    assert (await api("GET", f"jobs/{job['id']}/download")).code == 410
+
+
+async def test_a_reader_that_goes_away_leaves_no_open_file(
+    api: Api, jp_serverapp: Any, jp_base_url: str, jp_root_dir: Path
+) -> None:
+    job = await api.export(numbers(1_000_000), output={"path": "a.csv"})
+    stream = await connected(jp_serverapp, f"{jp_base_url}{PREFIX}/jobs/{job['id']}/download")
+    await stream.read_bytes(10_000)
+    if sys.platform == "linux":
+        assert open_files(jp_root_dir) == [str(jp_root_dir / "a.csv")]
+    stream.close()
+    await until(lambda: open_files(jp_root_dir) == [])
+
+
+def open_files(folder: Path) -> list[str]:
+    """Return the files below ``folder`` that this process, which is the server, holds open."""
+    files = psutil.Process().open_files()
+    return [each.path for each in files if Path(each.path).is_relative_to(folder)]
+
+
+async def counted(api: Api, job_id: str, downloads: int) -> None:
+    """Wait for the count, which is stored behind the last byte."""
+    for _ in range(1500):
+        if (await api.json("GET", f"jobs/{job_id}"))["download_count"] == downloads:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("It was not counted.")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("It did not happen.")
 
 
 # ------------------------------------------------------------------ folders and zips

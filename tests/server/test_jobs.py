@@ -20,7 +20,7 @@ async def test_from_a_frame_to_a_file(api: Api, jp_root_dir: Path) -> None:
         lines = list(csv.reader(file))
     assert lines[0] == ["n", "word"]
     assert len(lines) == 1001
-    assert await api.json("GET", f"jobs/{job['id']}") == job
+    assert await api.json("GET", f"jobs/{job['id']}") == {**job, "links": []}
 
 
 async def test_an_empty_frame_is_a_header(api: Api, jp_root_dir: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_wrong_spec_is_explained(
     ("body", "words"),
     [
         (b"", "no body"),
-        (b"{", "not JSON"),
+        (b"{", "not valid JSON"),
         (b"\xff\xfe", "UTF-8"),
         (b'{"limit": NaN}', "NaN"),
         (b"[1]", "not a JSON object"),

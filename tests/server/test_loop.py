@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from typing import Any
@@ -91,7 +92,9 @@ async def test_nothing_is_left_after_the_stop(api: Api, app: ExportApp, jp_serve
     ]
     assert workers
     await jp_serverapp.cleanup_extensions()
-    assert b'"status": "failed"' in (await reading).body
+    # What was not finished in time is left to the next start, and the reader is let go.
+    last = (await reading).body.rsplit(b"data: ", 1)[-1]
+    assert json.loads(last)["status"] in ("pending", "running", "completed")
     _, alive = psutil.wait_procs(workers, timeout=5)
     assert alive == []
     for _ in range(100):

@@ -64,7 +64,7 @@ async def test_a_wrong_spec_is_explained(
         ({}, "no “spec”"),
         ({"spec": {}, "row": 3}, "“row” is not a field of a preview"),
         ({"spec": None}, "not a JSON object"),
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
         ("", "no body"),
     ],
 )

@@ -64,9 +64,35 @@ def test_etags() -> None:
         ),
         (
             'a"\r\nX: y.csv',
-            "attachment; filename=\"a___X: y.csv\"; filename*=UTF-8''a%22%0D%0AX%3A%20y.csv",
+            "attachment; filename=\"a___X: y.csv\"; filename*=UTF-8''a%22__X%3A%20y.csv",
         ),
     ],
 )
 def test_file_names(name: str, expected: str) -> None:
     assert content_disposition(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "right"),
+    [
+        ('say "hi".csv', "say _hi_.csv", "say%20%22hi%22.csv"),
+        ("a\\b/c%41.csv", "a_b_c_41.csv", "a_b_c%2541.csv"),
+        ("../../etc/passwd", "export.._.._etc_passwd", ".._.._etc_passwd"),
+        ("a\r\nSet-Cookie: x.csv", "a__Set-Cookie: x.csv", "a__Set-Cookie%3A%20x.csv"),
+        ("invoice\u202excod.exe", "invoice_xcod.exe", "invoice_xcod.exe"),
+        (".htaccess", "export.htaccess", ".htaccess"),
+        ("数", "export", "%E6%95%B0"),
+        ("nul.csv", "_nul.csv", "_nul.csv"),
+        ("COM1", "_COM1", "_COM1"),
+        ("dots. . ", "dots", "dots"),
+        ("zero\0.csv", "zero_.csv", "zero_.csv"),
+        ("half\ud800.csv", "half?.csv", "half%3F.csv"),
+        ("a" * 300 + ".csv.gz", "a" * 193 + ".csv.gz", "a" * 193 + ".csv.gz"),
+        ("ü" * 300 + ".csv", "u" * 98 + ".csv", "%C3%BC" * 98 + ".csv"),
+    ],
+)
+def test_any_name_makes_one_safe_header(name: str, plain: str, right: str) -> None:
+    header = content_disposition(name)
+    assert header == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{right}"
+    assert header.isascii()
+    assert header.isprintable()

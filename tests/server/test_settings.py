@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets.config import Config
 
 from jupyter_export.errors import InvalidRequest
+from jupyter_export.jobs.settings import Settings
 from jupyter_export.server.app import ExportApp
 from jupyter_export.server.configuration import settings_from, size
 
@@ -40,6 +42,10 @@ def test_the_defaults_are_right() -> None:
     assert defaults.retention_seconds == 86_400
     assert defaults.state_dir.is_absolute()
     assert (defaults.job_timeout, defaults.max_bytes, defaults.max_rows) == (None, None, None)
+    # What the traits say is what a kernel's own service does.
+    plain = Settings(root=defaults.root, state_dir=defaults.state_dir)
+    for field in fields(Settings):
+        assert getattr(defaults, field.name) == getattr(plain, field.name), field.name
 
 
 def test_units() -> None:
@@ -47,6 +53,30 @@ def test_units() -> None:
     assert found.job_timeout == 1800
     assert found.max_bytes == 10**9
     assert settings(job_timeout=90).job_timeout == 90
+
+
+def test_units_of_retries_stops_and_disks() -> None:
+    found = settings(
+        retry_backoff="linear",
+        retry_delay="1m",
+        retry_max_delay=90,
+        stop_timeout="0s",
+        max_disk="50GB",
+        min_free_disk="1 GiB",
+    )
+    assert (found.retry_backoff, found.retry_delay, found.retry_max_delay) == ("linear", 60, 90)
+    assert found.stop_timeout == 0
+    assert (found.max_disk, found.min_free_disk) == (50 * 10**9, 1024**3)
+    assert settings(min_free_disk="0").min_free_disk == 0
+    assert settings(min_free_disk=0).min_free_disk == 0
+
+
+def test_the_secret_of_links_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_SECRET", "s" * 32)
+    found = settings(link_secret="env:LINK_SECRET")
+    assert found.link_secret == "s" * 32
+    assert found.withheld == {"LINK_SECRET"}
+    assert "ssss" not in repr(found)
 
 
 def test_variables_that_hold_secrets_are_kept_from_workers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +99,17 @@ def test_variables_that_hold_secrets_are_kept_from_workers(monkeypatch: pytest.M
         ({"max_workers": 0}, ["max_workers"]),
         ({"max_rows": 0}, ["max_rows"]),
         ({"max_pending_per_user": -1}, ["max_pending_per_user"]),
+        ({"max_running_per_user": 0}, ["max_running_per_user"]),
+        ({"max_attempts": 0}, ["max_attempts", "at least 1"]),
+        ({"retry_delay": -1}, ["retry_delay", "-1"]),
+        ({"retry_max_delay": "long"}, ["retry_max_delay", "long"]),
+        ({"stop_timeout": "soon"}, ["stop_timeout", "soon"]),
+        ({"max_disk": "all"}, ["max_disk", "all", "2GB"]),
+        ({"min_free_disk": "-1"}, ["min_free_disk", "-1"]),
+        ({"link_secret": "password"}, ["link_secret", "32"]),
+        ({"link_secret": "env:NO_SUCH_VARIABLE"}, ["link_secret", "NO_SUCH_VARIABLE"]),
+        ({"link_max_expiry": "a month"}, ["link_max_expiry", "a month"]),
+        ({"audit_retention": "always"}, ["audit_retention", "always"]),
         ({"output_dir": "/tmp"}, ["output_dir", "/tmp"]),
         ({"output_dir": "../up"}, ["output_dir"]),
         ({"connections": {"a b": "sqlite://"}}, ["a b"]),
@@ -98,7 +139,9 @@ def test_every_setting_is_explained() -> None:
     assert own == {
         "output_dir", "state_dir", "db_url", "connections", "max_workers",
         "memory_limit_per_job", "job_timeout", "max_rows", "max_bytes",
-        "max_pending_per_user", "retention", "admin_users",
+        "max_pending_per_user", "max_running_per_user", "max_attempts", "retry_backoff",
+        "retry_delay", "retry_max_delay", "stop_timeout", "max_disk", "min_free_disk",
+        "link_secret", "link_max_expiry", "audit_retention", "retention", "admin_users",
     }  # fmt: skip
     for name in own:
         assert len(ExportApp.class_traits()[name].help) > 20, name
@@ -109,6 +152,7 @@ def test_every_setting_is_explained() -> None:
     [
         {"max_workers": 0},
         {"max_workers": "many"},
+        {"retry_backoff": "random"},
         {"connections": "postgresql://me:hunter2@db/shop"},
         {"connections": {"shop": {"url": "postgresql://me:hunter2@db/shop", "user": ["ada"]}}},
         {"db_url": {"postgresql://me:hunter2@db/shop": 1}},

@@ -230,6 +230,33 @@ def test_the_next_start_runs_the_jobs_of_a_service_that_was_killed(
 
 
 @pytest.mark.usefixtures("misbehaving")
+def test_nobody_runs_a_job_again_while_its_worker_lives(
+    folders: dict[str, Path], make_service: MakeService, clock: Clock
+) -> None:
+    """A worker holds the lock of its service, also when it stands still and the service is dead."""
+    clock.moment = utc_now()  # That of the other process.
+    here = make_service(**AT_ONCE)
+    upload = send(here)
+    with another(folders, max_workers=1) as process:
+        job_id = process.submit(document(upload, "a.slow", limit=30))
+        eventually(here, lambda: stored(here, job_id).progress.rows > 0)
+        workers = worker_processes(process.popen.pid)
+        try:
+            for worker in workers:
+                worker.suspend()
+            process.signal(signal.SIGKILL)
+            process.popen.wait(SECONDS)
+            here._recovery.look()
+            left = stored(here, job_id)
+            assert (left.status, left.attempt) == ("running", 1)
+        finally:
+            for worker in workers:
+                worker.kill()
+        eventually(here, lambda: here._recovery.look() or here.get(job_id, ME).attempt == 2)
+        assert here.wait(job_id, ME, SECONDS).status == "completed"
+
+
+@pytest.mark.usefixtures("misbehaving")
 def test_a_service_that_sleeps_through_its_lease_loses_its_jobs_and_writes_nothing(
     folders: dict[str, Path],
     make_service: MakeService,

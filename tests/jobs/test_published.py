@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from jupyter_export.errors import ServerUnavailable
-from jupyter_export.jobs import runs, saving
+from jupyter_export.jobs import recovery, runs, saving
 from jupyter_export.jobs.model import Job
+from jupyter_export.jobs.naming import part_of
+from jupyter_export.jobs.recovery import published
 from jupyter_export.jobs.worker import identity_of
+from jupyter_export.progress import Result
 
 from .conftest import ME, MakeService, document, send
 from .test_durable import AT_ONCE, SECONDS, code, files
@@ -107,3 +110,34 @@ def test_a_store_that_is_away_holds_the_publishing_up_and_loses_nothing(
     job = service.wait(service.submit(document(send(service), "a.csv"), ME).id, ME, SECONDS)
     assert (job.status, job.attempt) == ("completed", 1)
     assert len(refused) == 3
+
+
+def test_the_part_is_gone_before_one_looks_for_the_file(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was let publish, and is only slow, must not do so behind the look."""
+    service = make_service(**AT_ONCE)
+    done = service.wait(service.submit(document(send(service), "a.csv"), ME).id, ME, SECONDS)
+    assert done.result is not None
+    target = Path(done.target)
+    part = part_of(target, done.id)
+    target.rename(part)
+    prepared = {"result": done.result.to_json(), "identity": identity_of(part)}
+    looked: list[bool] = []
+
+    def look(job: Job) -> Result | None:
+        looked.append(part.exists())
+        return published(job)
+
+    monkeypatch.setattr(recovery, "published", look)
+    service._store.update(
+        replace(
+            done, status="running", instance="gone", prepared=prepared, version=done.version + 1
+        ),
+        expected=done.version,
+    )
+    service._recovery.look()
+    again = service.wait(done.id, ME, SECONDS)
+    assert looked == [False]
+    assert (again.status, again.attempt) == ("completed", 2)
+    assert files(service) == ["a.csv"]

@@ -11,6 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
+from jupyter_export.errors import ServerUnavailable
+from jupyter_export.jobs.service import ExportService
+from jupyter_export.server import host
 from jupyter_export.server.app import ExportApp
 
 from .client import Api, arrow, numbers
@@ -110,3 +113,36 @@ async def test_nothing_is_left_after_the_stop(api: Api, app: ExportApp, jp_serve
 async def test_it_stops_twice_and_before_it_began(app: ExportApp, times: int) -> None:
     for _ in range(times):
         await app.stop_extension()
+
+
+async def test_a_start_that_failed_is_tried_again(
+    app: ExportApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is not there yet, a disk that is full: nobody has to start Jupyter anew."""
+    monkeypatch.setattr(host, "START_AGAIN", 0.01)
+    assert app.host is not None
+    await app.host.ask(lambda service: None)  # That of the fixture has started.
+    opened = host.ServiceHost._open
+    failures = 3
+
+    def failing(self: host.ServiceHost) -> ExportService:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise ServerUnavailable("The job store cannot be used.")
+        return opened(self)
+
+    monkeypatch.setattr(host.ServiceHost, "_open", failing)
+    again = host.ServiceHost(
+        app.host.settings, events=app.host._events, web_settings={}, log=app.host._log
+    )
+    with pytest.raises(ServerUnavailable, match="Exports are not available"):
+        await again.ask(lambda service: service.formats())
+    for _ in range(1000):
+        try:
+            assert await again.ask(lambda service: service.formats())
+            break
+        except ServerUnavailable:
+            await asyncio.sleep(0.02)
+    assert failures < 0
+    await again.stop()

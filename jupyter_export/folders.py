@@ -54,6 +54,15 @@ class Folder:
         finally:
             os.close(again)
 
+    def below(self, name: str) -> Folder:
+        """Return the folder of that name in this one, open on its own. Raises ``OSError``."""
+        if self._fd is None:
+            return Folder(self.path / name, self.path)
+        found = Folder.__new__(Folder)
+        found.path, found._root = self.path / name, self.path
+        found._fd = os.open(name, _FOLDER | _STAY, dir_fd=self._fd)
+        return found
+
     def is_same(self, found: os.stat_result) -> bool:
         """Tell whether ``found`` (of ``look``) is this folder."""
         return self._fd is None or os.path.samestat(os.fstat(self._fd), found)

@@ -87,9 +87,11 @@ class FolderSink(Sink):
         try:
             self._around.remove_all(self.part.name)
             self._around.make([self.part.name])
-            self._inner = Folder(self.part, self.part.parent)
+            self._inner = self._around.below(self.part.name)
             self._check_part()
         except OSError as error:
+            with suppress(OSError):
+                self._around.remove_all(self.part.name)
             self._close()
             raise explain(error, self.target.name) from error
         return self

@@ -201,7 +201,9 @@ def test_nothing_is_read_through_a_link_that_comes_later(
     with swapping(folder, outside):
         for number in range(40):
             ended.add(code_of(service, whole if number % 2 else spec))
-    assert ended <= {"completed", "forbidden", "not_found", "source_failed"}, ended
+    assert ended <= {
+        *("completed", "forbidden", "not_found", "source_failed", "invalid_spec"),
+    }, ended
     for path in service.settings.root.rglob("*.csv"):
         assert b"Zq7" not in path.read_bytes()
 

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..client import find_client
+from ..client.notebook import Namespace, connections, frames, is_connection_here, is_frame_here
 from ..errors import ExportError, InvalidRequest, InvalidSpec, QueryFailed, nearest
-from ..sources.frame import is_frame, read
+from ..sources.frame import read
 from .arguments import unquoted
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-Namespace = Mapping[str, Any]
-
-
-def frames(names: Namespace) -> Iterator[str]:
-    """Yield the names of the notebook's frames."""
-    for name, value in list(names.items()):
-        if not name.startswith("_") and not isinstance(value, type) and _is_frame(value):
-            yield name
-
-
-def _is_frame(value: Any) -> bool:
-    try:
-        return is_frame(value)
-    except Exception:
-        return False  # An object may do anything when it is asked for an attribute.
 
 
 def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
@@ -65,12 +49,12 @@ def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
 
 def is_name_of_frame(word: str, names: Namespace) -> bool:
     """Tell whether a word of the line is the name of a frame, so that it is no path."""
-    return word.isidentifier() and word in names and _is_frame(names[word])
+    return word.isidentifier() and word in names and is_frame_here(names[word])
 
 
 def _checked(text: str, value: Any) -> Any:
-    if not _is_frame(value):
-        if _is_connection(value):
+    if not is_frame_here(value):
+        if is_connection_here(value):
             raise InvalidRequest(
                 f"“{text}” is a connection, not a frame.",
                 hint=f"Write a cell of SQL on it: %%export PATH --connection {text}.",
@@ -113,7 +97,7 @@ def connection_of(name: str, names: Namespace) -> Any | None:
     """Return the notebook's own connection of that name, which comes before one of the settings;
     None where the notebook has none."""
     value = names.get(name)
-    return value if value is not None and _is_connection(value) else None
+    return value if value is not None and is_connection_here(value) else None
 
 
 def is_of_service_too(name: str) -> bool:
@@ -131,7 +115,7 @@ def unknown_connection(name: str, names: Namespace, error: InvalidSpec) -> Inval
         said = f"“{name}” is a {type(value).__name__}, neither a connection of this notebook nor"
     else:
         said = f"“{name}” is neither a connection of this notebook nor"
-    known = sorted(each for each, value in names.items() if _is_connection_to_show(each, value))
+    known = sorted(connections(names))
     close = nearest(name, known)
     theirs = error.hint or ""  # “Did you mean …?”, “Known: ….” or that there is none
     meant = theirs.startswith("Did you mean ")
@@ -146,19 +130,6 @@ def unknown_connection(name: str, names: Namespace, error: InvalidSpec) -> Inval
     else:
         hint = theirs
     return InvalidSpec(f"{said} one that the settings name.", hint=hint or None, field="connection")
-
-
-def _is_connection_to_show(name: str, value: Any) -> bool:
-    return not name.startswith("_") and _is_connection(value) and not _is_frame(value)
-
-
-def _is_connection(value: Any) -> bool:
-    from ..sources.own import is_connection
-
-    try:
-        return is_connection(value)
-    except Exception:
-        return False  # An object may do anything when it is asked for an attribute.
 
 
 # ----------------------------------------------------------------- SQL over frames
@@ -223,7 +194,7 @@ class Query:
         connection.execute("SET TimeZone = 'UTC'")
         for name in names_in(self.sql):
             value = self._names.get(name)
-            if value is not None and not isinstance(value, type) and _is_frame(value):
+            if value is not None and not isinstance(value, type) and is_frame_here(value):
                 # A table, not a reader: a query may name a frame twice.
                 connection.register(name, read(value).read_all())
         try:

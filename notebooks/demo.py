@@ -121,6 +121,8 @@ def run_notebook(server: Server, notebook: Path) -> nbformat.NotebookNode:
     kernel = kernel.raise_for_status().json()
     client = BlockingKernelClient()
     client.load_connection_file(str(server.runtime / f"kernel-{kernel['id']}.json"))
+    # A second without a heartbeat is no death where a busy machine starts the kernel.
+    client.hb_channel.time_to_dead = START_SECONDS
     client.start_channels()
     try:
         client.wait_for_ready(timeout=START_SECONDS)

@@ -17,12 +17,11 @@ import json
 import logging
 import os
 import queue
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -30,27 +29,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .. import registry
 from ..errors import Cancelled, ExportError, InternalError, OutOfMemory
 from ..progress import Progress, Result
 from ..registry import Surroundings
 from ..spec import ExportSpec, parse
 from .piping import end, sender, writing_end
 from .redaction import Redactor
+from .warming import spare_pandas, warm_drivers, warm_up
 
 Run: TypeAlias = Callable[[ExportSpec, Surroundings], Iterator[Progress | Result]]
 DEFAULT_RUN = "jupyter_export.pipeline:run"
 PREVIEW = "jupyter_export.pipeline:preview"
 TABLES = "jupyter_export.jobs.catalog:tables"
 ORDERS = ("run", "preview", "tables", "stream")
-SLOW_IMPORTS = {
-    "postgresql": (
-        "jupyter_export.sources.postgres.database",
-        "jupyter_export.sources.postgres.adbc",
-    ),
-    "duckdb": ("jupyter_export.sources.duckdb",),
-}
-"""Dialect -> modules that import its drivers, for the first preview to find them there."""
 WATCH_SECONDS = 0.1
 HEADROOM = 300 * 1000**2
 """Bytes that the interpreter and the libraries may hold beside twice the engine's limit."""
@@ -304,54 +295,6 @@ def load(dotted: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def warm_up(run: Run) -> None:
-    """Export one row, so that the first real job finds everything imported and the engine loaded.
-
-    A failure shows in the first job.
-    """
-    import pyarrow as pa
-
-    place = warm_folder(Path.cwd(), os.getpid())
-    # One that was killed with the same number may have left it.
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    try:
-        here = Surroundings(
-            root=place,
-            target=place / "warm.csv",
-            part=place / ".warm.csv.part",
-            uploads=place,
-            scratch=place,
-            memory_limit=64 * 1000**2,
-            threads=1,
-        )
-        schema = pa.schema({"number": pa.int64(), "text": pa.string()})
-        with pa.ipc.new_stream(str(place / "warm.arrows"), schema) as stream:
-            stream.write_batch(pa.record_batch([[1], ["a"]], schema=schema))
-        for _ in run(parse({"source": {"type": "upload", "id": "warm"}}), here):
-            pass
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def warm_drivers(dialects: Iterable[str], worker: Worker) -> None:
-    """Import what connections to ``dialects`` need, until a job comes.
-
-    What is not installed says so when it is used.
-    """
-    for dialect in dialects:
-        other = registry.ANY_DATABASE.partition(":")[0]
-        for module in SLOW_IMPORTS.get(dialect, (other,)):
-            if worker.idle:
-                with suppress(ImportError):
-                    import_module(module)
-
-
-def warm_folder(folder: Path, pid: int) -> Path:
-    """Return where a worker warms up; its parent removes what one that was killed has left."""
-    return folder / f"warm-{pid}"
-
-
 def main(arguments: list[str]) -> None:
     """Serve until the input ends; ``--run module:function`` names what runs a job, ``--warm`` the
     dialects of databases whose drivers it will need, ``--pipe`` where bytes of a stream go."""
@@ -380,10 +323,11 @@ def main(arguments: list[str]) -> None:
     worker = Worker(incoming, channel, redactor, writing_end(options.pipe))
     worker.listen()
     run: Run = load(options.run)
+    spare_pandas()
     try:
         if worker.idle:
             warm_up(run)
-            warm_drivers(options.warm, worker)
+            warm_drivers(options.warm, lambda: worker.idle)
     except Exception:
         log.exception("warming up failed")
     channel.send({"ready": os.getpid()})

@@ -26,7 +26,8 @@ from typing import IO, Any, TypeAlias
 import jupyter_export
 
 from .piping import InheritedPipe
-from .worker import DEFAULT_RUN, warm_folder
+from .warming import warm_folder
+from .worker import DEFAULT_RUN
 
 log = logging.getLogger(__name__)
 

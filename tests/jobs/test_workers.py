@@ -21,7 +21,8 @@ from jupyter_export.jobs import line, workers
 from jupyter_export.jobs.model import Job
 from jupyter_export.jobs.service import ExportService
 from jupyter_export.jobs.settings import Settings
-from jupyter_export.jobs.worker import DEFAULT_RUN, SLOW_IMPORTS
+from jupyter_export.jobs.warming import SLOW_IMPORTS
+from jupyter_export.jobs.worker import DEFAULT_RUN
 from jupyter_export.jobs.workers import Making, Message, WorkerProcess, environment
 
 from .conftest import ME, MakeService, document, eventually, send, worker_processes

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import cli_audit
+from . import cli_audit, cli_templates
 from .client import ExportClient, LocalClients, card, listing, preview
 from .client.find import ROOT, SERVER, TOKEN
 from .client.job import Job
@@ -30,6 +30,7 @@ from .errors import (
     nearest,
 )
 from .spec import parse as parse_spec
+from .spec.written import from_yaml
 
 DONE, FAILED, WRONG = 0, 1, 2
 
@@ -101,7 +102,7 @@ def _parser() -> _Parser:
         return command
 
     run = add("run", _run, "run the export that a document describes")
-    run.add_argument("spec", metavar="SPEC", help="a .json, .yaml or .yml file, or - for stdin")
+    cli_templates.add_document(run)
     run.add_argument(
         "--path",
         help="write here, whatever the document says; - for stdout, as the bytes are made: no job, "
@@ -115,7 +116,7 @@ def _parser() -> _Parser:
         help="wait for the end (--no-wait needs --server)",
     )
     look = add("preview", _preview, "show the first rows of a document, and what would be lost")
-    look.add_argument("spec", metavar="SPEC", help="a .json, .yaml or .yml file, or - for stdin")
+    cli_templates.add_document(look)
     look.add_argument("--rows", type=int, default=20, help="rows to show, at most 1000 (20)")
     jobs = add("jobs", _jobs, "list jobs, newest first")
     jobs.add_argument("--status", help="only jobs of this status")
@@ -139,6 +140,7 @@ def _parser() -> _Parser:
     tables.add_argument("name", metavar="NAME", help="the connection")
     tables.add_argument("--schema", help="only tables of this schema")
     tables.add_argument("--match", metavar="TEXT", help="only tables whose name holds this text")
+    cli_templates.add_commands(add, _with_client, _document)
     audit = commands.add_parser("audit", help=cli_audit.HELP, description=cli_audit.HELP)
     cli_audit.add_commands(audit, _Parser)
     return parser
@@ -146,7 +148,7 @@ def _parser() -> _Parser:
 
 COMMANDS = (
     "run", "preview", "jobs", "show", "cancel", "download", "formats", "connections", "tables",
-    "audit",
+    *cli_templates.COMMANDS, "audit",
 )  # fmt: skip
 
 
@@ -186,11 +188,31 @@ def _client(asked: argparse.Namespace) -> Iterator[ExportClient]:
         client.close()
 
 
+def _with_client(
+    command: Callable[[ExportClient, argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    def run(asked: argparse.Namespace) -> int:
+        with _client(asked) as client:
+            return command(client, asked)
+
+    return run
+
+
 # ----------------------------------------------------------------- commands
 
 
+def _chosen(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the spec that a command names."""
+
+    def template(name: str) -> dict[str, Any]:
+        with _client(asked) as client:
+            return client.template(name)
+
+    return parse_spec(cli_templates.chosen(asked, _document, template)).to_json()
+
+
 def _run(asked: argparse.Namespace) -> int:
-    document = parse_spec(_document(asked.spec)).to_json()
+    document = _chosen(asked)
     if asked.path == "-":
         return _stream(asked, document)
     output = dict(document.get("output", {}))
@@ -227,7 +249,7 @@ def _stream(asked: argparse.Namespace, document: dict[str, Any]) -> int:
 
 
 def _preview(asked: argparse.Namespace) -> int:
-    document = parse_spec(_document(asked.spec)).to_json()
+    document = _chosen(asked)
     with _client(asked) as client:
         found = client.preview(document, asked.rows)
     if asked.json:
@@ -272,7 +294,7 @@ def _answer(asked: argparse.Namespace, job: Job) -> None:
 def _document(name: str) -> Any:
     """Read a spec from a file or from stdin; YAML where the file says so."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InvalidRequest(f"There is no file “{name}”.") from None
     except UnicodeDecodeError:
@@ -284,7 +306,7 @@ def _document(name: str) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        return from_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

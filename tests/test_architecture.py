@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("IPython", "duckdb", "ipywidgets", "numpy", "openpyxl", "pandas", "polars", "pyarrow")
+HEAVY = (
+    "IPython",
+    "anywidget",
+    "duckdb",
+    "ipywidgets",
+    "numpy",
+    "openpyxl",
+    "pandas",
+    "polars",
+    "pyarrow",
+)
 MAX_LINES = 450
 CODE = {".py", ".ts", ".tsx", ".css"}
 # Written in pieces, so that this file passes its own tests.

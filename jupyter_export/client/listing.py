@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -64,6 +65,28 @@ def tables_text(found: Sequence[Mapping[str, Any]]) -> str:
         shown = columns if len(columns) <= LONGEST else f"{columns[: LONGEST - 1]}…"
         lines.append((name if each["kind"] == "table" else f"{name} (view)", rows, shown))
     return _aligned(lines)
+
+
+def templates_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line for each template: its name, its format, what it takes, what it is for."""
+    if not found:
+        return "There are no templates yet."
+    lines = [("template", "format", "takes", "")]
+    for each in found:
+        said = str(each["description"] or "").partition("\n")[0]
+        shown = said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
+        lines.append((str(each["name"]), str(each["format"] or ""), template_facts(each), shown))
+    return _aligned(lines)
+
+
+def template_facts(template: Mapping[str, Any]) -> str:
+    """Return what a template takes: its frames, its parameters with their defaults."""
+    takes = [f"frame {name}" for name in dict.fromkeys(template["frames"])]
+    for each in template["parameters"]:
+        default = json.dumps(each["default"], ensure_ascii=False)
+        shown = default if len(default) <= 30 else f"{default[:29]}…"
+        takes.append(each["name"] if each["required"] else f"{each['name']}={shown}")
+    return ", ".join(takes)
 
 
 def _aligned(lines: Sequence[tuple[str, ...]]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..jobs.model import Job
     from ..jobs.service import ExportService
+    from .stopping import Stop
 
 
 class LocalClient:
@@ -46,8 +47,14 @@ class LocalClient:
             job = self._service.wait(job.id, self._caller, wait)
         return job.to_json()
 
-    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
-        return self._service.preview(dict(document), self._caller, rows)
+    def preview(
+        self, document: Mapping[str, Any], rows: int = 20, *, stop: Stop | None = None
+    ) -> dict[str, Any]:
+        if stop is None:
+            return self._service.preview(dict(document), self._caller, rows)
+        asked = self._service.begin_preview(dict(document), self._caller, rows)
+        stop.ended_by(asked.cancel)
+        return asked.future.result()
 
     def show(self, job_id: str) -> JobJson:
         return self._service.get(job_id, self._caller).to_json()
@@ -92,6 +99,19 @@ class LocalClient:
         self, name: str, *, schema: str | None = None, q: str | None = None
     ) -> tuple[dict[str, Any], ...]:
         return tuple(self._service.tables(name, self._caller, schema=schema, q=q)["tables"])
+
+    def templates(self) -> tuple[dict[str, Any], ...]:
+        return tuple(each.to_json() for each in self._service.templates.list(self._caller))
+
+    def template(self, name: str) -> dict[str, Any]:
+        return self._service.templates.get(name, self._caller).with_spec()
+
+    def save_template(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        kept, _ = self._service.templates.save(name, document, self._caller)
+        return kept.with_spec()
+
+    def delete_template(self, name: str) -> None:
+        self._service.templates.delete(name, self._caller)
 
     def upload(
         self, reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None

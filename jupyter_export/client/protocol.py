@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .stopping import Stop
+
 JobJson: TypeAlias = dict[str, Any]
 """A job as REST shows it."""
 
@@ -32,11 +34,14 @@ class ExportClient(Protocol):
     def submit(self, document: Mapping[str, Any], *, wait: float = 0.0) -> JobJson:
         """Start a job; its state after at most ``wait`` seconds (30 at most), or when final."""
 
-    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
+    def preview(
+        self, document: Mapping[str, Any], rows: int = 20, *, stop: Stop | None = None
+    ) -> dict[str, Any]:
         """Return the first rows of a spec, its columns and its losses; nothing is written.
 
         ``{"datasets": [{"name", "columns", "rows", "total_rows", "estimated"}], "losses",
-        "format", "bytes_estimate"}``; ``rows`` from 0 to 1000. Raises ``TimedOut`` after 30 s.
+        "format", "bytes_estimate"}``; ``rows`` from 0 to 1000. Raises ``TimedOut`` after 30 s, and
+        some ``ExportError`` once ``stop`` is asked to end it.
         """
 
     def show(self, job_id: str) -> JobJson: ...
@@ -95,5 +100,23 @@ class ExportClient(Protocol):
         ``schema``: only its tables; ``q``: only those whose name holds it. Raises ``NotFound`` for
         an unknown name, and ``TimedOut`` after 30 s.
         """
+
+    def templates(self) -> tuple[dict[str, Any], ...]:
+        """Return the user's templates, by name: ``{"name", "description", "parameters": [{"name",
+        "default", "required"}], "frames": [names], "format", "created_at", "updated_at"}``."""
+
+    def template(self, name: str) -> dict[str, Any]:
+        """Return one template with its ``spec``, whose slots ``spec.template.filled`` fills.
+        Raises ``NotFound`` with the nearest name."""
+
+    def save_template(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a document with slots under a name, in the place of the user's of that name;
+        return it as ``template`` does.
+
+        Raises ``InvalidRequest`` for a name that is none, ``InvalidSpec``, ``TooLarge``.
+        """
+
+    def delete_template(self, name: str) -> None:
+        """Raises ``NotFound``."""
 
     def close(self) -> None: ...

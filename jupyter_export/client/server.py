@@ -23,10 +23,14 @@ from ..errors import (
     ServerUnavailable,
     WriteFailed,
 )
+from ..spec.outline import check_size
+from ..spec.template import check_name
 from .protocol import FINAL, JobJson
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from .stopping import Stop
 
 MAX_WAIT = 30.0
 """Longest ``wait`` that a server accepts, in seconds."""
@@ -51,14 +55,21 @@ class ServerClient:
         self.declared_root = root
         self.root: Path | None = Path(root) if root and os.path.isdir(root) else None
         self._formats: tuple[dict[str, Any], ...] | None = None
-        self._http = httpx.Client(
-            base_url=f"{address}jupyter-export/v1/",
-            headers={"Authorization": f"token {token}"} if token else {},
-            transport=httpx.HTTPTransport(uds=socket, verify=_verified(address)),
-            timeout=httpx.Timeout(60.0, connect=3.0),
-            # A proxy for the internet has no part in a talk between a kernel and its server.
-            trust_env=False,
-        )
+        verified = _verified(address)
+
+        def talking(limits: httpx.Limits) -> httpx.Client:
+            return httpx.Client(
+                base_url=f"{address}jupyter-export/v1/",
+                headers={"Authorization": f"token {token}"} if token else {},
+                transport=httpx.HTTPTransport(uds=socket, verify=verified, limits=limits),
+                timeout=httpx.Timeout(60.0, connect=3.0),
+                # A proxy for the internet has no part in a talk between a kernel and its server.
+                trust_env=False,
+            )
+
+        self._http = talking(httpx.Limits(max_connections=100, max_keepalive_connections=20))
+        # What may be ended on its way has a connection of its own, which can be shut.
+        self._alone = talking(httpx.Limits(max_keepalive_connections=0))
 
     # ------------------------------------------------------------- methods
 
@@ -77,10 +88,13 @@ class ServerClient:
         job: JobJson = self._json("POST", "jobs", params=params, json=dict(document))
         return job
 
-    def preview(self, document: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
-        found: dict[str, Any] = self._json(
-            "POST", "preview", json={"spec": dict(document), "rows": rows}
-        )
+    def preview(
+        self, document: Mapping[str, Any], rows: int = 20, *, stop: Stop | None = None
+    ) -> dict[str, Any]:
+        asked: dict[str, Any] = {"json": {"spec": dict(document), "rows": rows}}
+        if stop is not None:
+            asked |= {"via": self._alone, "extensions": {"trace": stop.of_connection}}
+        found: dict[str, Any] = self._json("POST", "preview", **asked)
         return found
 
     def show(self, job_id: str) -> JobJson:
@@ -130,6 +144,22 @@ class ServerClient:
         params = {key: value for key, value in asked.items() if value}
         path = f"connections/{quote(name, safe='')}/tables"
         return tuple(self._json("GET", path, params=params)["tables"])
+
+    def templates(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self._json("GET", "templates")["templates"])
+
+    def template(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._json("GET", _template(name))
+        return found
+
+    def save_template(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        check_size(document)
+        path = _template(check_name(name))
+        kept: dict[str, Any] = self._json("PUT", path, json=dict(document))
+        return kept
+
+    def delete_template(self, name: str) -> None:
+        self._json("DELETE", _template(name))
 
     def upload(
         self, reader: pa.RecordBatchReader, *, interrupt: Callable[[], None] | None = None
@@ -226,6 +256,7 @@ class ServerClient:
 
     def close(self) -> None:
         self._http.close()
+        self._alone.close()
 
     # ------------------------------------------------------------- inside
 
@@ -262,9 +293,11 @@ class ServerClient:
                     yield version, json.loads("\n".join(data))
                     data = []
 
-    def _json(self, method: str, path: str, **kwargs: Any) -> Any:
+    def _json(
+        self, method: str, path: str, *, via: httpx.Client | None = None, **kwargs: Any
+    ) -> Any:
         with self._talk():
-            response = self._http.request(method, path, **kwargs)
+            response = (via or self._http).request(method, path, **kwargs)
         if response.is_error:
             raise self._error(response)
         if response.status_code == 204:
@@ -331,6 +364,13 @@ def _job(job_id: str) -> str:
     if not job_id:
         raise NotFound("An empty id is no job's.")
     return f"jobs/{quote(job_id, safe='')}"
+
+
+def _template(name: str) -> str:
+    try:
+        return f"templates/{quote(check_name(name), safe='')}"
+    except InvalidRequest as error:
+        raise NotFound(f"You have no template “{name[:100]}”.", hint=error.hint) from None
 
 
 def _address(url: str) -> tuple[str, str | None]:

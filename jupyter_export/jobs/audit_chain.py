@@ -45,7 +45,7 @@ class Draft:
     """Who did it; empty: the service itself, or nobody who is known."""
     action: str
     subject: str = ""
-    """The id of the job, link or upload, or the name of the connection."""
+    """The id of the job, link or upload, or the name of the connection or template."""
     owner: str = ""
     """Whose the subject is."""
     address: str = ""

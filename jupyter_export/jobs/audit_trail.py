@@ -7,6 +7,7 @@
 | download | job | begun, completed, broken_off; ``details.link`` where a link was used |
 | share, revoke | link | ok |
 | delete | job | ok |
+| save_template, delete_template | name of the template | ok |
 | upload | upload | ok |
 | stream | stream | begun, completed, failed |
 | preview | | ok: its rows leave the server |

@@ -41,6 +41,7 @@ from .settings import Settings
 from .store import JobStore
 from .store_sqlalchemy import SqlAlchemyStore
 from .streams import StreamDesk
+from .templates import Templates
 from .uploads import OpenUploads, UploadWriter
 from .worker import DEFAULT_RUN
 from .workers import Making
@@ -127,6 +128,7 @@ class ExportService:
             now=now,
             new_id=new_id,
         )
+        self.templates = Templates(self._database, self.audit, now=now)
         self._admission = Admission(
             settings,
             self._store,

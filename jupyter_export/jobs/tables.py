@@ -18,7 +18,7 @@ from sqlalchemy import (
     true,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that makes these tables; a store that has it already need not load Alembic."""
 
 SEARCH_BYTES = 1000
@@ -184,4 +184,16 @@ audit = Table(
     Column("hash", String(64), nullable=False),
     Index("jupyter_export_audit_at", "at"),
     Index("jupyter_export_audit_subject", "subject"),
+)
+
+templates = Table(
+    "jupyter_export_templates",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("description", Text),
+    Column("format", String(200)),
+    Column("document", JSON, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
 )

@@ -7,6 +7,7 @@ import re
 
 from .operation import ANY, ARROW, JSON, OF_FILE, PARTS, Operation, header, query
 from .operations_sharing import SHARING
+from .operations_templates import TEMPLATES
 from .schemas import EVENT, HEADERS, STATUSES, Schema, json_object, ref, schemas
 
 _JOB = ("The job.", JSON, ref("Job"))
@@ -217,12 +218,13 @@ OPERATIONS: tuple[Operation, ...] = (
         headers={200: OF_FILE, 304: ("ETag",)},
     ),
     *SHARING,
+    *TEMPLATES,
 )
 
 _ERRORS = {
     400: "The request or its spec is wrong.",
     403: "Not logged in, or not allowed.",
-    404: "No such job, upload or connection of yours.",
+    404: "No such job, upload, connection or template of yours.",
     409: "The output exists, or the job is not finished.",
     410: "The file has been removed or changed.",
     413: "The body is too long.",

@@ -23,6 +23,7 @@ from .handlers import (
 from .links import LinkDownloadHandler, LinkHandler, LinksHandler
 from .previews import PreviewHandler
 from .stream import StreamHandler
+from .templates import TemplateHandler, TemplatesHandler
 from .uploads import UploadsHandler
 
 PREFIX = "jupyter-export/v1"
@@ -45,6 +46,8 @@ ROUTES: dict[str, type[ExportHandler]] = {
     "jobs/{id}/links": LinksHandler,
     "links/{id}": LinkHandler,
     "d/{token}": LinkDownloadHandler,
+    "templates": TemplatesHandler,
+    "templates/{name}": TemplateHandler,
     "audit": AuditHandler,
     "audit/uploads": AuditUploadsHandler,
 }

@@ -110,6 +110,32 @@ _LINK: dict[str, Schema] = {
     "created_at": {"type": "string", "format": "date-time"},
     "revoked": {"type": "boolean"},
 }
+_TEMPLATE: dict[str, Schema] = {
+    "name": {"type": "string"},
+    "description": or_null("string"),
+    "parameters": {
+        "type": "array",
+        "items": json_object(
+            "name default required",
+            {
+                "name": {"type": "string"},
+                "default": {"description": "Any JSON value; null where it is required."},
+                "required": {"type": "boolean"},
+            },
+        ),
+    },
+    "frames": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The frames of a notebook that it needs, by their names there.",
+    },
+    "format": {
+        **or_null("string"),
+        "description": "Null where it is known only when the parameters have values.",
+    },
+    "created_at": {"type": "string", "format": "date-time"},
+    "updated_at": {"type": "string", "format": "date-time"},
+}
 _SCHEMAS: dict[str, Schema] = {
     "Job": json_object(
         "id name status progress format created_by created_at started_at finished_at expires_at "
@@ -264,6 +290,17 @@ _SCHEMAS: dict[str, Schema] = {
             name: {"type": "string"} for name in ("since", "until", "actor", "action", "subject")
         },
         "additionalProperties": False,
+    },
+    "Template": json_object(" ".join(_TEMPLATE), _TEMPLATE),
+    "TemplateWithSpec": json_object(
+        "spec " + " ".join(_TEMPLATE), {**_TEMPLATE, "spec": {"type": "object"}}
+    ),
+    "TemplateDocument": {
+        "type": "object",
+        "description": "An ExportSpec with slots: “{{year}}” or “{{year=2013}}” in the place of "
+        "any value is a parameter, “{{flights}}” as the id of an upload a frame of the notebook "
+        "that uses it.",
+        "properties": {"description": {**or_null("string"), "maxLength": 1000}},
     },
     "Error": _ERROR,
     "Failure": json_object("message error", {"message": {"type": "string"}, "error": ref("Error")}),

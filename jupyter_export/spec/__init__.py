@@ -67,6 +67,7 @@ __all__ = [
     "TimeRange",
     "UploadSource",
     "parse",
+    "prepared",
     "seconds",
 ]
 
@@ -81,6 +82,20 @@ def parse(document: Any) -> ExportSpec:
     """
     if isinstance(document, ExportSpec):
         return document
+    document = prepared(document)
+    try:
+        spec = ExportSpec.model_validate(document)
+    except ValidationError as error:
+        raise first_sentence(error, document) from None
+    _refuse_what_json_cannot_hold(spec)
+    return spec
+
+
+def prepared(document: Any) -> dict[str, Any]:
+    """Return ``document`` (a mapping or JSON text) in its long form, for ``ExportSpec``.
+
+    Raises ``InvalidSpec`` for what is too large, and for what this version cannot run.
+    """
     if isinstance(document, (str, bytes)):
         document = limits.read(document)
     if not isinstance(document, Mapping):
@@ -94,20 +109,15 @@ def parse(document: Any) -> ExportSpec:
                     hint="Leave it out; nothing was exported.",
                     field=planned,
                 )
-    document = _widen({key: value for key, value in document.items() if key not in PLANNED})
-    if isinstance(document.get("datasets"), list):
-        document["datasets"] = [
+    wide = _widen({key: value for key, value in document.items() if key not in PLANNED})
+    if isinstance(wide.get("datasets"), list):
+        wide["datasets"] = [
             {k: v for k, v in each.items() if k not in PLANNED}
             if isinstance(each, Mapping)
             else each
-            for each in document["datasets"]
+            for each in wide["datasets"]
         ]
-    try:
-        spec = ExportSpec.model_validate(document)
-    except ValidationError as error:
-        raise first_sentence(error, document) from None
-    _refuse_what_json_cannot_hold(spec)
-    return spec
+    return wide
 
 
 def _refuse_what_json_cannot_hold(spec: ExportSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -91,7 +91,11 @@ def _text(value: Any) -> str:
 
 def first_sentence(error: ValidationError, document: Mapping[str, Any]) -> InvalidSpec:
     """Say the first of pydantic's findings in one sentence of our own."""
-    found = error.errors(include_url=False)
+    return sentence_of(error.errors(include_url=False), document)
+
+
+def sentence_of(found: Sequence[ErrorDetails], document: Mapping[str, Any]) -> InvalidSpec:
+    """Say the first of some findings, at least one."""
     # a misspelt name is the reason why the right one is missing; what is too long is of the right
     # type, whatever the other members of a union say
     first = min(found, key=lambda each: _PRIORITY.get(each["type"], 2))

@@ -25,7 +25,7 @@ from jupyter_export.jobs.store_sqlalchemy import SqlAlchemyStore
 from .conftest import Clock
 from .stores import a_job, ids, in_processes, query
 
-EARLIER = ("0001", "0002")
+EARLIER = ("0001", "0002", "0003")
 CREATED = 1_772_366_400_000_000
 SPEC = {"name": "flüge", "datasets": [{"source": {"type": "upload", "id": "u0"}}]}
 RESULT = {
@@ -88,7 +88,15 @@ def row(jobs: sa.Table, number: int) -> dict[str, Any]:
         "version": 7,
         "instance": "before",
         "made": ["/srv/Exports"] if number == 3 else sa.null(),
+        "place": "",
+        "confined": True,
+        "tries": 1,
+        "retry_at": None,
+        "weight": 0,
+        "history": sa.null(),
+        "prepared": sa.null(),
     }
+    values |= tables.search_columns(values["name"], values["path"])
     return {column.name: values[column.name] for column in jobs.columns}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jupyter_export.errors import (
     OutputExists,
     SourceFailed,
 )
+from jupyter_export.spec.template import filled, frame_source
 
 from .conftest import SHOP, configure
 
@@ -148,6 +150,42 @@ def test_connections_and_their_tables(client: ExportClient) -> None:
         client.tables("")
     query = {"type": "sql", "connection": "shop", "query": "SELECT 1 AS one"}
     assert client.preview({"source": query})["datasets"][0]["rows"] == [[1]]
+
+
+def test_templates(client: ExportClient, name: str) -> None:
+    document = {
+        "source": frame_source("numbers"),
+        "where": {"column": "n", "op": "<", "value": "{{most}}"},
+        "output": {"path": "{{file}}"},
+    }
+    called = f"été-{name}"
+    kept = client.save_template(called, {**document, "description": "The first rows"})
+    assert (kept["name"], kept["description"], kept["frames"]) == (
+        called,
+        "The first rows",
+        ["numbers"],
+    )
+    assert [each["name"] for each in kept["parameters"]] == ["most", "file"]
+    assert client.template(called) == kept
+    assert called in [each["name"] for each in client.templates()]
+    made = filled(kept["spec"], {"most": 3, "file": name})
+    source = {"type": "upload", "id": send(client)["id"]}
+    assert finished(client, {**made, "source": source})["result"]["rows"] == 3
+    assert client.save_template(called, {**document, "format": "csv"})["format"] == "csv"
+    with pytest.raises(NotFound, match=f"Did you mean {called}"):
+        client.template(f"{called}x")
+    with pytest.raises(InvalidSpec, match="Did you mean limit"):
+        client.save_template(called, {**document, "limt": 1})
+    with pytest.raises(InvalidSpec, match="a date stands in quotes"):
+        client.save_template(called, {**document, "where": date(2013, 1, 1)})
+    with pytest.raises(InvalidRequest, match="cannot be the name"):
+        client.save_template("a/b", document)
+    for ask in (client.template, client.delete_template):
+        for wrong in ("", "a/b", ".."):
+            with pytest.raises(NotFound):
+                ask(wrong)
+    client.delete_template(called)
+    assert called not in [each["name"] for each in client.templates()]
 
 
 def test_a_preview_shows_rows_types_and_losses(client: ExportClient, name: str) -> None:

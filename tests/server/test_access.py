@@ -19,6 +19,7 @@ from .client import PREFIX, Api, NamedUsers, RecordingAuthorizer, arrow, numbers
 
 JOBS, UPLOADS = "jupyter_export:jobs", "jupyter_export:uploads"
 CONNECTIONS = "jupyter_export:connections"
+TEMPLATES = "jupyter_export:templates"
 AUDIT = "jupyter_export:audit"
 TABLE = [
     ("GET", "formats", "read", JOBS),
@@ -41,6 +42,10 @@ TABLE = [
     ("GET", "jobs/{id}/links", "read", JOBS),
     ("POST", "jobs/{id}/links", "write", JOBS),
     ("DELETE", "links/{id}", "write", JOBS),
+    ("GET", "templates", "read", TEMPLATES),
+    ("GET", "templates/{name}", "read", TEMPLATES),
+    ("PUT", "templates/{name}", "write", TEMPLATES),
+    ("DELETE", "templates/{name}", "write", TEMPLATES),
     ("GET", "audit", "read", AUDIT),
     ("POST", "audit/uploads", "execute", AUDIT),
 ]
@@ -53,7 +58,7 @@ OPEN = [("GET", "d/{token}"), ("HEAD", "d/{token}")]
 
 
 def body_for(method: str) -> bytes | None:
-    return b"{}" if method == "POST" else None
+    return b"{}" if method in ("POST", "PUT") else None
 
 
 def test_the_table_names_every_route() -> None:

@@ -27,9 +27,20 @@ STATUS = {
     ("POST", "jobs/{id}/retry"): 400,  # It is completed.
     ("DELETE", "jobs/{id}"): 204,
     ("DELETE", "links/{id}"): 204,
+    ("DELETE", "templates/{name}"): 204,
     ("POST", "audit/uploads"): 201,
 }
 """What the owner is answered; 200 where nothing stands."""
+OWN_TEMPLATES = {
+    ("GET", "templates/{name}"): 404,
+    ("PUT", "templates/{name}"): 201,
+    ("DELETE", "templates/{name}"): 204,
+}
+"""What others are answered, administrators too: ada's template is not there, and they make and
+remove one of that name for themselves."""
+
+
+TEMPLATE = {"source": {"type": "upload", "id": "{{flights}}"}, "limit": "{{n}}"}
 
 
 class Only(Authorizer):
@@ -57,7 +68,8 @@ def jp_server_config(jp_server_config: dict[str, Any], tmp_path: Path) -> dict[s
 
 
 class World:
-    """A completed job, an upload, a link and a connection of ada's; who asks, and is answered."""
+    """A completed job, an upload, a link, a connection and a template of ada's; who asks, and is
+    answered."""
 
     job = ""
 
@@ -73,6 +85,7 @@ class World:
         self.job = job["id"]
         link = await self.api.json("POST", f"jobs/{self.job}/links", {}, headers=ADA)
         self.link = link["id"]
+        await self.api.json("PUT", "templates/shop", TEMPLATE, headers=ADA)
 
     async def ask(self, method: str, path: str, headers: dict[str, str]) -> HTTPResponse:
         address = path.format(id=self.link if path == "links/{id}" else self.job, name="shop")
@@ -80,8 +93,14 @@ class World:
 
     def body(self, method: str, path: str) -> Any:
         spec = {"source": {"type": "upload", "id": self.upload}, "format": {"type": "csv"}}
-        bodies = {"uploads": arrow(numbers(3)), "preview": {"spec": spec}, "jobs": spec}
-        return {**bodies, "stream": spec}.get(path, b"{}") if method == "POST" else None
+        bodies: dict[str, Any] = {
+            "uploads": arrow(numbers(3)),
+            "preview": {"spec": spec},
+            "jobs": spec,
+            "stream": spec,
+            "templates/{name}": TEMPLATE,
+        }
+        return bodies.get(path, b"{}") if method in ("POST", "PUT") else None
 
     async def answers(self, headers: dict[str, str]) -> dict[tuple[str, str], HTTPResponse]:
         """Return what each route of the table answers; what is deleted is asked for last."""
@@ -132,14 +151,15 @@ async def test_who_owns_it_may_do_everything(world: World) -> None:
 
 
 async def test_an_administrator_may_too(world: World) -> None:
-    assert await world.statuses(CHIEF) == expected(admin=True)
+    assert await world.statuses(CHIEF) == expected(admin=True) | OWN_TEMPLATES
 
 
 def of_a_stranger() -> dict[tuple[str, str], int]:
     """Return the statuses for who has nothing here: lists are empty, the rest does not exist."""
     lists = [("GET", "connections"), ("GET", "jobs"), ("POST", "uploads")]
-    lists += [("GET", "formats"), ("GET", "schema"), ("GET", "openapi.json")]
-    return expected(read=404, write=404, execute=404) | {row: STATUS.get(row, 200) for row in lists}
+    lists += [("GET", "formats"), ("GET", "schema"), ("GET", "openapi.json"), ("GET", "templates")]
+    found = {row: STATUS.get(row, 200) for row in lists}
+    return expected(read=404, write=404, execute=404) | found | OWN_TEMPLATES
 
 
 async def test_for_another_user_none_of_it_is_there(world: World) -> None:

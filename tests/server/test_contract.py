@@ -20,6 +20,7 @@ from .fuzzed import FUZZ, Fuzzed, fuzzed_server
 
 SOURCE = Path(__file__).parents[2]
 FILE = {"type": "file", "path": "rows.csv"}
+TEMPLATE = {"source": FILE, "where": "n > {{least=0}}"}
 NO_TABLE = {"type": "table", "connection": "shop", "table": "none"}
 
 ALSO_REFUSED = {
@@ -34,6 +35,7 @@ ALSO_REFUSED = {
     "POST /preview": 400,
     "POST /stream": 400,
     "POST /uploads": 400,
+    "PUT /templates/{name}": 400,  # the body is any object, for a slot may stand anywhere
 }
 """Operation -> a status that its document has for requests of the right form."""
 
@@ -56,6 +58,8 @@ def configuration(fuzzed: Fuzzed) -> str:
     once = fuzzed.job({"source": FILE, "retention": {"delete_after_download": True}})["id"]
     assert fuzzed.send("GET", f"jobs/{once}/download").status_code == 200
     links = [fuzzed.send("POST", f"jobs/{file}/links").json() for _ in range(5)]
+    for name in ("monthly", "gone"):
+        assert fuzzed.send("PUT", f"templates/{name}", json=TEMPLATE).status_code == 201
     gone = [fuzzed.job({"source": FILE})["id"] for _ in range(3)]
     expected = "\n".join(
         f"""
@@ -92,6 +96,8 @@ values = {json.dumps([each["id"] for each in links[1:]])}
 values = {json.dumps([links[0]["token"]])}
 [dictionaries.connections]
 values = ["shop"]
+[dictionaries.templates]
+values = ["monthly", "gone"]
 [parameters]
 "path.id" = {{ dictionary = "jobs", probability = 0.7 }}
 "path.token" = {{ dictionary = "tokens", probability = 0.7 }}
@@ -100,6 +106,14 @@ values = ["shop"]
 include-name = "DELETE /jobs/{{id}}"
 [operations.parameters]
 "path.id" = {{ dictionary = "disposable", probability = 0.7 }}
+[[operations]]
+include-name = "DELETE /templates/{{name}}"
+[operations.parameters]
+"path.name" = {{ dictionary = "templates", probability = 0.7 }}
+[[operations]]
+include-name = "GET /templates/{{name}}"
+[operations.parameters]
+"path.name" = {{ dictionary = "templates", probability = 0.7 }}
 [[operations]]
 include-name = "DELETE /links/{{id}}"
 [operations.parameters]

@@ -74,6 +74,11 @@ async def test_the_answers_are_as_it_says(api: Api, jp_base_url: str) -> None:
         check("Connection", each)
     for each in (await api.json("GET", "connections/shop/tables"))["tables"]:
         check("Table", each)
+    template = {"source": {"type": "upload", "id": "{{f}}"}, "limit": "{{n}}"}
+    check("TemplateDocument", template)
+    check("TemplateWithSpec", await api.json("PUT", "templates/few", template))
+    for each in (await api.json("GET", "templates"))["templates"]:
+        check("Template", each)
     check("JobPage", await api.json("GET", "jobs"))
     check("Failure", json.loads((await api("GET", "jobs/none")).body))
     formats = (await api.json("GET", "formats"))["formats"]

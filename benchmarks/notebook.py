@@ -38,6 +38,17 @@ class Notebook:
         self._token = token
         self._kernel = kernel
 
+    def ask(self, expression: str) -> str:
+        """Return the text of a Python expression's value."""
+        reply = self._kernel.execute_interactive(
+            "", timeout=CELL_TIMEOUT, user_expressions={"asked": expression}
+        )
+        found = reply["content"]["user_expressions"]["asked"]
+        if found["status"] != "ok":
+            raise CellFailed(f"“{expression}” failed: {found['ename']}: {found['evalue']}")
+        text: str = found["data"]["text/plain"]
+        return text
+
     def run(self, cell: str) -> float:
         """Run one cell; return the seconds until the kernel is idle again."""
         said: list[str] = []
@@ -135,11 +146,39 @@ def notebook(folder: Path) -> Iterator[Notebook]:
 
 
 @contextmanager
+def kernel_alone(folder: Path) -> Iterator[Notebook]:
+    """Start a kernel in ``folder`` that no server has started; stop it at the end."""
+    from jupyter_client.manager import KernelManager
+
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JPY_", "JUPYTER_"))
+    }
+    environment |= {
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
+    manager = KernelManager(connection_file=str(folder / "kernel.json"))
+    manager.start_kernel(cwd=str(folder), env=environment)
+    try:
+        with _client(folder / "kernel.json") as client:
+            yield Notebook("", "", client)
+    finally:
+        manager.shutdown_kernel(now=True)
+
+
+@contextmanager
 def _client(connection: Path) -> Iterator[BlockingKernelClient]:
     from jupyter_client.blocking.client import BlockingKernelClient
 
     client = BlockingKernelClient(connection_file=str(connection))
     client.load_connection_file()
+    # A second without a heartbeat is no death where a loaded machine starts the kernel.
+    client.hb_channel.time_to_dead = float(START_TIMEOUT)
     client.start_channels()
     try:
         client.wait_for_ready(timeout=START_TIMEOUT)

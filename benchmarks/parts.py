@@ -14,6 +14,7 @@ from . import history as job_store
 from . import notebook as server
 from . import transfer as through
 from .documents import PEERS
+from .notebook_freezing import freezing
 from .report import Target, at_least, at_most, comparison, fastest_peer, table, unmeasured
 from .suite import Case, Figures, measure, run_once
 
@@ -269,7 +270,18 @@ def transfer(plan: Plan) -> Outcome:
 
 
 def notebook(plan: Plan) -> Outcome:
-    """``%export`` in a cell of a real server, beside the pipeline alone on the same rows."""
+    """``%export`` in a cell of a real server, beside the pipeline alone on the same rows; and how
+    soon ``--no-wait`` gives the prompt back."""
+    waiting, targets = _waiting(plan)
+    try:
+        frozen, promised = freezing(plan.uploads, plan.rows, plan.runs)
+    except (server.CellFailed, OSError) as error:
+        frozen = " ".join(str(error).split())
+        promised = [unmeasured(f"{TITLES['notebook']}, --no-wait", frozen)]
+    return f"{waiting}\n\n{frozen}", [*targets, *promised]
+
+
+def _waiting(plan: Plan) -> Outcome:
     upload = generated(plan.rows)
     alone = Case("csv", OURS, upload, plan.rows)
     figures, large, small = Figures(), [], []

@@ -23,7 +23,7 @@ PIECE_BYTES = 1024**2
 """Buffers are collected until they are this long; a longer one travels alone, not copied."""
 BATCH_ROWS = 65_536
 """Rows of one message: a frame that is one huge batch must not become one huge message."""
-QUEUED = 8
+QUEUED = 4
 """Pieces that may wait for a slow receiver."""
 
 
@@ -87,7 +87,7 @@ def stating_rows(reader: pa.RecordBatchReader, rows: int | None) -> pa.RecordBat
 
 
 def without_views(schema: pa.Schema) -> pa.Schema:
-    """Return ``schema`` with plain text for string views, also in lists and structs.
+    """Return ``schema`` with plain text for string views, also in lists, structs and dictionaries.
 
     A slice of a view column carries all of its column's text, so a stream of slices would send
     the text again with each of them (measured: seven times the bytes for ten slices).
@@ -106,6 +106,8 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _plain(kind.value_type), kind.ordered)
     return kind
 
 

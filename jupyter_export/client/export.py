@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from ..errors import Forbidden, InvalidRequest, InvalidSpec, ServerUnavailable, 
 from ..spec import ExportSpec, parse
 from . import draft as drafts
 from .attend import listening
+from .checking import checked
 from .draft import Draft, draft_from, draft_of
 from .find import LocalClients, server_client
 from .job import Job
@@ -130,6 +131,26 @@ def preview(
         return _previewed(client, draft, rows)
 
     return _where_it_can(source, path, options, if_exists, fields, go)
+
+
+def streamed(
+    source: Any, *, options: Mapping[str, Any] | None = None, **fields: Any
+) -> tuple[dict[str, Any], Generator[bytes]]:
+    """Return what an export would write: its preview without rows, for the columns and the losses,
+    and its bytes as they are made. There is no job and no file.
+
+    ``source``, ``options`` and ``fields`` are those of ``export``; the format is CSV where they
+    name none. Raises ``ExportError``, also while the bytes are read: what came then is a part.
+    """
+
+    def go(
+        client: ExportClient, draft: Draft, _: tuple[str, ...]
+    ) -> tuple[dict[str, Any], Generator[bytes]]:
+        ids = {index: _sent(client, draft, index)["id"] for index in draft.frames}
+        document = draft.with_uploads(ids)
+        return client.preview(document, 0), client.stream(document)
+
+    return _where_it_can(source, None, options, None, fields, go)
 
 
 def _where_it_can(
@@ -271,7 +292,7 @@ def _started(
 ) -> Job:
     """Send the frames of ``draft`` and submit it."""
     notes = (*notes, *_moments(draft))
-    sent = {index: _sent(client, frame) for index, frame in draft.frames.items()}
+    sent = {index: _sent(client, draft, index) for index in draft.frames}
     document = draft.with_uploads({index: upload["id"] for index, upload in sent.items()})
     alone = sent and len(document["datasets"]) == 1
     columns = _column_count(sent[0], document) if alone else None
@@ -307,12 +328,12 @@ def _previewed(client: ExportClient, draft: Draft, rows: int) -> dict[str, Any]:
     ids: dict[int, str] = {}
     uncounted = set()
     followed = _followed(draft)
-    for index, frame in draft.frames.items():
+    for index in draft.frames:
         # Which rows a condition keeps, or a group has, is seen in all of them only.
         dataset = draft.dataset(index)
         name = dataset.get("name", "data")
         head = None if _NEED_ALL & dataset.keys() or name in followed else Head()
-        ids[index] = _sent(client, frame, head)["id"]
+        ids[index] = _sent(client, draft, index, head)["id"]
         if head is not None and head.cut and not head.counted:
             uncounted.add(name)
     return without_totals(client.preview(draft.with_uploads(ids), rows), uncounted)
@@ -324,14 +345,17 @@ def _followed(draft: Draft) -> set[str]:
     return {name for link in links if link.follow for name in (link.child, link.parent)}
 
 
-def _sent(client: ExportClient, frame: Any, head: Head | None = None) -> dict[str, Any]:
+def _sent(
+    client: ExportClient, draft: Draft, index: int, head: Head | None = None
+) -> dict[str, Any]:
+    frame = draft.frames[index]
     if not isinstance(frame, Rows):
-        reader = drafts.read(frame)
+        reader = checked(drafts.read(frame), draft.document, index)
         return client.upload(head.of(reader) if head else reader)
     alone = frame.here or frame.begins_here
     with listening(frame.interrupt if alone else None) as pressed:
         try:
-            reader = drafts.read(frame)
+            reader = checked(drafts.read(frame), draft.document, index)
             if head is not None:
                 reader = head.of(reader)
             sent = client.upload(frame.travelling(reader), interrupt=frame.interrupt)

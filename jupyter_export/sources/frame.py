@@ -6,13 +6,15 @@ record batch readers and pandas objects of versions that have no such method.
 
 from __future__ import annotations
 
-import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from ..errors import InvalidRequest, SourceFailed
+from . import pandas_frame
+from .pandas_frame import BATCH_ROWS
 
 
 def is_frame(value: Any) -> bool:
@@ -33,14 +35,18 @@ def rows_of(frame: Any) -> int | None:
 def read(frame: Any) -> pa.RecordBatchReader:
     """Return ``frame`` as a reader.
 
-    A pandas index becomes columns when it has a name or is not made of plain numbers. Raises
-    ``InvalidRequest`` for what is no frame, ``SourceFailed`` for a column of mixed types.
+    A frame is converted some rows at a time, while the reader is read. A pandas index becomes
+    columns when it has a name or is not made of plain numbers. Raises ``InvalidRequest`` for what
+    is no frame, ``SourceFailed`` for a column that has no type of Arrow's; so does the reader, when
+    it comes to a value that is none of its column's type.
     """
     if isinstance(frame, pa.RecordBatchReader):
         return frame
     try:
         if _is_pandas(frame):
-            return _from_pandas(frame).to_reader(max_chunksize=65536)
+            return pandas_frame.read(frame)
+        if _is_of_chunks(frame):
+            return _from_polars(frame)
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.RecordBatchReader.from_stream(frame)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -59,37 +65,22 @@ def _is_pandas(value: Any) -> bool:
     return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series))
 
 
-def _from_pandas(frame: Any) -> pa.Table:
-    pandas = sys.modules["pandas"]
-    if isinstance(frame, pandas.Series):
-        frame = frame.to_frame(frame.name if frame.name is not None else "value")
-    if _index_matters(frame.index):
-        named = [
-            name if name is not None else ("index" if frame.index.nlevels == 1 else f"level_{i}")
-            for i, name in enumerate(frame.index.names)
-        ]
-        frame = frame.reset_index(names=named)
-    if frame.columns.nlevels > 1:
-        frame = frame.set_axis([".".join(map(str, key)) for key in frame.columns], axis=1)
-    table = pa.Table.from_pandas(
-        frame.set_axis(frame.columns.map(str), axis=1), preserve_index=False
-    )
-    # pandas' own metadata describes the frame, not the file that is made of it
-    return table.replace_schema_metadata(None)
+def _is_of_chunks(value: Any) -> bool:
+    """Tell whether Polars would make one piece of the whole frame before it gives it away."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(value, polars.DataFrame) and value.n_chunks() > 1
 
 
-def _index_matters(index: Any) -> bool:
-    """An index without a name that only counts rows is an artefact, not data."""
-    pandas = sys.modules["pandas"]
-    if any(name is not None for name in index.names) or index.nlevels > 1:
-        return True
-    return not pandas.api.types.is_integer_dtype(index.dtype) and len(index) > 0
+def _from_polars(frame: Any) -> pa.RecordBatchReader:
+    def batches() -> Iterator[pa.RecordBatch]:
+        for part in frame.iter_slices(BATCH_ROWS):
+            yield from pa.RecordBatchReader.from_stream(part)
+
+    schema = pa.RecordBatchReader.from_stream(frame.head(0)).schema
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(part) for part in error.args)
-    column = re.search(r"Conversion failed for column (.+) with type", text)
-    why = text.split("\n", 1)[0].split("Conversion failed")[0].strip(" '(,\"")
-    if column:
-        return f"Column “{column[1]}” cannot be exported as it is: {why.rstrip('.')}."
+    why = text.split("\n", 1)[0].strip(" '(,\"")
     return f"The frame cannot be exported as it is: {why.rstrip('.')}."

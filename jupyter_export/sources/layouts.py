@@ -17,7 +17,7 @@ from ..registry import BatchStream
 
 def plain(stream: BatchStream) -> BatchStream:
     """Return ``stream`` with plain layouts; one that has no others is returned as it is."""
-    schema = pa.schema([field.with_type(_plain(field.type)) for field in stream.schema])
+    schema = plain_schema(stream.schema)
     if schema.types == stream.schema.types:
         return stream
     batches = (
@@ -28,6 +28,11 @@ def plain(stream: BatchStream) -> BatchStream:
         for batch in stream.batches
     )
     return replace(stream, schema=schema, batches=batches)
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of such a stream."""
+    return pa.schema([field.with_type(_plain(field.type)) for field in schema])
 
 
 def _laid_out(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,20 +136,54 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def one_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No server, an empty working directory, a state folder of the test's own."""
+def alone(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """No server, an empty working directory, a state folder of the test's own.
+
+    A module that says ``ONE_PLACE = True`` has one of each for all its tests, emptied after each:
+    its service, and the warm worker of that, live on.
+    """
+    shared = getattr(request.module, "ONE_PLACE", False)
+    place: Path = request.getfixturevalue("one_place") if shared else tmp_path
     for name in (SERVER, TOKEN, ROOT, "JPY_PARENT_PID", "JPY_SESSION_NAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(place / "state"))
+    (place / "here").mkdir(exist_ok=True)
+    monkeypatch.chdir(place / "here")
     yield
-    LocalClients.stop()
+    if shared:
+        _empty(place / "here")
+    else:
+        LocalClients.stop()
     if find._server is not None:
         find._server[1].close()
         find._server = None
+
+
+def _empty(here: Path) -> None:
+    """Take away the jobs of a place and its files."""
+    os.chdir(here)
+    with suppress(KeyError):
+        client = LocalClients._started[here]
+        while jobs := client.list(limit=200)["jobs"]:
+            for job in jobs:
+                client.delete(job["id"])
+    for left in here.iterdir():
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped_at_the_end() -> Iterator[None]:
+    yield
+    LocalClients.stop()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 import jupyter_export
 from jupyter_export.client import find
 from jupyter_export.client.find import ROOT, LocalClients
+from jupyter_export.client.local import LocalClient
 from jupyter_export.errors import (
     Cancelled,
     ExportError,
@@ -27,6 +28,8 @@ from jupyter_export.errors import (
 )
 
 from .conftest import SOURCE, Server
+
+ONE_PLACE = True
 
 FRAME = pd.DataFrame({"n": [1, 2, 3], "text": ["a", None, ""]})
 
@@ -92,7 +95,7 @@ def test_several_frames_are_read_back_by_their_names(path: str | None) -> None:
         assert "3 files" in job.card().text()
         assert job.reader is not None
         assert f"'{name}/flights.csv'" in job.reader
-        assert list(job.links) == (["download"] if job._client.base_path else [])
+        assert list(job.links) == (["self", "download"] if job._client.base_path else [])
     else:
         # Reading it back leaves nothing beside it.
         assert Path(job.path).is_file()
@@ -267,13 +270,36 @@ def test_wrong_calls_are_one_sentence(call: Any, error: type[ExportError], said:
 
 
 def test_a_failed_job_raises_its_error() -> None:
-    job = jupyter_export.export(FRAME, "x.csv", where="nope > 1").wait()
+    job = jupyter_export.export(FRAME, "x.csv", where="1 / (n - 2) > 0").wait()
     assert job.status == "failed"
     assert isinstance(job.error, ExportError)
-    assert "nope" in repr(job)
-    with pytest.raises(type(job.error), match="nope"):
+    assert "zero" in repr(job)
+    with pytest.raises(type(job.error), match="zero"):
         job.result()
     assert not Path("x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"columns": ["n", "txt"]}, "columns.include"),
+        ({"where": "nope > 1"}, "where"),
+        ({"where": {"column": "text", "op": ">", "value": 1}}, "where"),
+        ({"sort": ["-txt"]}, "sort[0].column"),
+        ({"group_by": ["txt"], "aggregates": [{"function": "count"}]}, "group_by[0].column"),
+    ],
+)
+def test_what_the_columns_refuse_is_said_before_a_row_is_sent(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], field: str
+) -> None:
+    def unsent(*_: Any, **__: Any) -> None:
+        raise AssertionError("rows were sent")
+
+    monkeypatch.setattr(LocalClient, "upload", unsent)
+    with pytest.raises(InvalidSpec) as caught:
+        jupyter_export.export(FRAME, "x.csv", **fields)
+    assert (caught.value.field or "").startswith(field)
+    assert LocalClients.here().list()["jobs"] == []
 
 
 def test_a_job_knows_its_file_and_says_so() -> None:

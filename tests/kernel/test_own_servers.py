@@ -18,6 +18,8 @@ from jupyter_export.errors import ExportError, InvalidSpec, QueryFailed
 
 from .connections import CREATE, INSERT
 
+ONE_PLACE = True
+
 QUERY = "SELECT carrier, delay FROM flights ORDER BY delay"
 BACKTICK, DOUBLE = "`", '"'
 

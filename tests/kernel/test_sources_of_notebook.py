@@ -33,6 +33,8 @@ from .connections import (
     sqlite_memory,
 )
 
+ONE_PLACE = True
+
 
 @pytest.fixture(params=["local", "server"])
 def service(request: pytest.FixtureRequest) -> None:

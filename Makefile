@@ -8,7 +8,7 @@ ROUNDS ?= 50
 # An editable install runs the code of this tree. What it copies instead (the built front end, the
 # server's configuration) makes it due again, as a change of the dependencies does.
 COPIED := pyproject.toml $(shell find jupyter-config labextension/src labextension/style -type f) \
-	$(wildcard labextension/*.json)
+	$(wildcard labextension/*.json) jupyter_export/client/card.css
 
 .PHONY: demo lab test fuzz bench chaos load lint format clean
 

@@ -1,4 +1,5 @@
-"""How a job looks: one line of text, or a small HTML card. Pure functions of the job's JSON.
+"""How a job looks: lines of text, a small HTML card, or a document that a front end draws. Pure
+functions of the job's JSON.
 
 One line for each fact; what a format changed stands beside the export that changed it. Colours
 follow the theme of the page (JupyterLab's variables, then VS Code's), so that a stored card is
@@ -8,18 +9,39 @@ readable in light and dark.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
+from importlib.resources import files
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
+from .loss_text import changed as changed
+from .loss_text import loss_html, lost_columns
+from .loss_text import loss_lines as loss_lines
 from .protocol import JobJson
 
 ACTIVE = ("pending", "running")
+_CSS = files(__package__).joinpath("card.css").read_text("utf-8")
+_BLANK = re.compile(r"/\*.*?\*/|(?<=[{};:,])\s+|\s+(?=[{}])", re.DOTALL)
+STYLE = f"<style>{_BLANK.sub('', _CSS).strip()}</style>"
+"""Every stored card has it, so it is short."""
+MANY = 3
+"""Losses beyond this many are folded."""
+SHORT = 3
+"""Lines that read a file back, up to which they are shown in text."""
+KEPT_LOSSES = 100
+"""Losses in a document at most; a service that still has the job has them all."""
+_KEPT = (
+    "id", "name", "status", "progress", "format", "created_at", "started_at", "finished_at",
+    "expires_at", "attempt", "retry_at", "history", "error",
+)  # fmt: skip
+_QUICK = 0.1
+_FEW_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,9 +57,44 @@ class Card:
     def text(self) -> str:
         """Return the card as plain lines."""
         lines = [line(self.state, self.columns)]
+        path = path_of(self.state)
+        if self.state["status"] == "completed" and path != title(self.state):
+            lines.append(f"  {path}")
         lines += [f"  ▲ {line}" for line in loss_lines(losses(self.state))]
         lines += [f"  {note}" for note in self.notes]
+        if self.state["status"] == "completed" and self.reader and can_be_read(self.reader):
+            code = self.reader.strip().splitlines()
+            lines += (
+                [f"  | {line}" for line in code]
+                if len(code) <= SHORT
+                else ["  read it back: .read() of this job, whose lines are its .reader"]
+            )
         return "\n".join(lines)
+
+    def document(self) -> dict[str, Any]:
+        """Return the card for a front end that draws it: ``{"job", "columns", "notes", "reader"}``.
+
+        The job as REST has it, without what a card does not show: of its spec only the file's path
+        and the datasets' names, of its result no list of files but their number.
+        """
+        spec = self.state["spec"]
+        job: dict[str, Any] = {name: self.state.get(name) for name in _KEPT}
+        datasets = [{"name": each.get("name")} for each in spec.get("datasets") or ()]
+        job["spec"] = {"output": {"path": path_of(self.state)}, "datasets": datasets}
+        result = self.state["result"]
+        job["result"] = result and {
+            **{name: result.get(name) for name in ("path", "rows", "bytes", "sha256", "reader")},
+            "losses": list(result["losses"][:KEPT_LOSSES]),
+            "files": [{"path": file["path"]} for file in result["files"][:1]],
+            "file_count": len(result["files"]),
+        }
+        notes = list(self.notes)
+        return {"job": job, "columns": self.columns, "notes": notes, "reader": self.reader}
+
+    @property
+    def is_served(self) -> bool:
+        """True for a job of a Jupyter server, which a page can ask for its state of now."""
+        return "self" in self.links
 
     def html(self) -> str:
         """Return the card as HTML that needs nothing but itself."""
@@ -58,25 +115,29 @@ class Card:
 
     def _active(self) -> str:
         progress = self.state["progress"]
-        phase = phase_of(self.state)
-        share = percent(progress)
-        bar = (
-            ""
-            if share is None
-            else f'<span class="jx-bar"><i style="width:{share:.1f}%"></i></span>'
-        )
-        facts = rate(progress)
+        waits = self.state["status"] == "pending"
+        known = again(self.state) if waits else rate(progress)
         return (
-            f'<div class="jx-row"><b>{escape(title(self.state))}</b>'
-            f'<span class="jx-pill">{escape(phase)}</span>{bar}'
-            f'<span class="jx-num">{escape(rows_so_far(progress))}</span>'
-            + (f'<span class="jx-muted jx-num">{escape(facts)}</span>' if facts else "")
-            + "</div>"
+            f'<div class="jx-row">{self._title()}'
+            f'<span class="jx-pill">{escape(phase_of(self.state))}</span>'
+            + ("" if waits else self._bar(percent(progress)))
+            + f'<span class="jx-num">{escape(rows_so_far(progress))}</span>'
+            + (f'<span class="jx-muted jx-num">{escape(known)}</span>' if known else "")
+            + f"</div>{_attempts(self.state)}"
+        )
+
+    def _bar(self, share: float | None) -> str:
+        """Return a bar; one whose end is not known moves, and has no value."""
+        known = "" if share is None else f' aria-valuenow="{share:.0f}"'
+        done = "" if share is None else f' style="width:{share:.1f}%"'
+        return (
+            f'<span class="jx-bar{" jx-moving" if share is None else ""}" role="progressbar" '
+            f'aria-label="Progress of {escape(title(self.state))}" aria-valuemin="0" '
+            f'aria-valuemax="100"{known}><i{done}></i></span>'
         )
 
     def _completed(self) -> str:
-        result = self.state["result"]
-        links = "".join(
+        shown = "".join(
             f'<a class="jx-link" href="{escape(self.links[name])}"{extra}>{label}</a>'
             for name, label, extra in (
                 ("open", "Open", ""),
@@ -85,32 +146,71 @@ class Card:
             if name in self.links
         )
         head = (
-            f'<div class="jx-row"><span class="jx-ok">●</span><b>{escape(title(self.state))}</b>'
+            f'<div class="jx-row"><span class="jx-ok" aria-label="completed">●</span>'
+            f"{self._title()}"
             f'<span class="jx-muted jx-num">{escape(facts(self.state, self.columns))}</span>'
-            f'<span class="jx-space"></span>{links}</div>'
+            f'<span class="jx-space"></span>{shown}</div>'
         )
-        return head + self._losses() + _proof(result, self.reader)
+        return head + self._losses() + self._proof()
 
     def _ended(self) -> str:
         status = self.state["status"]
-        cross = '<span class="jx-err">✕</span>' if status == "failed" else "<span>○</span>"
+        cross = (
+            '<span class="jx-err" aria-label="failed">✕</span>'
+            if status == "failed"
+            else '<span aria-hidden="true">○</span>'
+        )
         error = self.state["error"] or {}
         said = "" if status == "failed" else f'<span class="jx-muted">{escape(status)}</span>'
         if status == "failed" or (error and error.get("code") != "cancelled"):
             said = f"<span>{escape(error.get('message') or 'The export failed.')}</span>"
         hint = error.get("hint") if status == "failed" else None
-        return f'<div class="jx-row">{cross}<b>{escape(title(self.state))}</b>{said}</div>' + (
-            f'<div class="jx-muted jx-indent">{escape(hint)}</div>' if hint else ""
+        return (
+            f'<div class="jx-row">{cross}{self._title()}{said}</div>'
+            + (f'<div class="jx-muted jx-indent">{escape(hint)}</div>' if hint else "")
+            + _attempts(self.state)
         )
+
+    def _title(self) -> str:
+        return f'<b title="{escape(path_of(self.state) or "")}">{escape(title(self.state))}</b>'
 
     def _losses(self) -> str:
         found = losses(self.state)
         if not found:
             return ""
-        shown = dict.fromkeys(map(_loss_html, found))
+        shown = loss_html(found)
+        if len(shown) > MANY:
+            head = f'<span class="jx-warn">▲ {changed(found)}</span>'
+            names = escape(", ".join(lost_columns(found)))
+            lines = "".join(f"<div>{line}</div>" for line in shown)
+            summary = f"<summary>{head} {names}</summary>"
+            return f'<details class="jx-loss">{summary}{lines}</details>'
         tag = "span" if len(shown) == 1 else "div"
         lines = "".join(f" <{tag}>{line}</{tag}>" for line in shown)
         return f'<div class="jx-loss"><span class="jx-warn">▲ {changed(found)}</span>{lines}</div>'
+
+    def _proof(self) -> str:
+        digest = self.state["result"]["sha256"]
+        proof = (
+            "checked: rows read = written = counted · "
+            f'<span title="{escape(digest)}">SHA-256 {short_hash(digest)}</span>'
+        )
+        if not self.reader or not can_be_read(self.reader):
+            return f'<div class="jx-muted">{proof}</div>{_attempts(self.state)}'
+        return (
+            f"<details><summary>read it back · {proof}</summary>"
+            f"<pre>{escape(self.reader)}</pre></details>{_attempts(self.state)}"
+        )
+
+
+def _attempts(state: JobJson) -> str:
+    """Return the attempts that are over, folded."""
+    lines = attempt_lines(state)
+    if not lines:
+        return ""
+    shown = "".join(f'<div class="jx-indent">{escape(line)}</div>' for line in lines)
+    summary = counted(len(lines), "earlier attempt")
+    return f"<details><summary>{summary}</summary>{shown}</details>"
 
 
 # ----------------------------------------------------------------- words and numbers
@@ -161,11 +261,38 @@ def rate(progress: Mapping[str, Any]) -> str:
     """Return such as ``410,000/s · 3 s left``; empty while nothing is known."""
     known = []
     if progress["rows_per_second"]:
-        speed = progress["rows_per_second"]
-        known.append(f"{round(speed, -3 if speed >= 10_000 else 0):,.0f}/s")
+        known.append(per_second(progress["rows_per_second"]))
     if progress["eta_seconds"] is not None and progress["rows"]:
         known.append(f"{duration(progress['eta_seconds'])} left")
     return " · ".join(known)
+
+
+def per_second(rows: float) -> str:
+    return f"{round(rows, -3 if rows >= 10_000 else 0):,.0f}/s"
+
+
+def again(state: JobJson) -> str:
+    """Return such as ``again at 14:05:08 · attempt 2`` of a job that waits for its next try."""
+    known = []
+    if state.get("retry_at"):
+        known.append(f"again at {_moment(state['retry_at']).astimezone():%H:%M:%S}")
+    if (state.get("attempt") or 1) > 1:
+        known.append(f"attempt {state['attempt']}")
+    return " · ".join(known)
+
+
+def attempt_lines(state: JobJson) -> list[str]:
+    """Return such as ``attempt 1 · failed · after 12 s · The disk is full.``, the oldest first."""
+    lines = []
+    for over in state.get("history") or ():
+        taken = _between(over.get("started_at"), over.get("finished_at"))
+        known = [f"attempt {over['attempt']}", str(over["status"])]
+        if taken is not None:
+            known.append(f"after {duration(taken)}")
+        if over.get("error"):
+            known.append(str(over["error"]["message"]))
+        lines.append(" · ".join(known))
+    return lines
 
 
 def facts(state: JobJson, columns: int | None = None) -> str:
@@ -183,6 +310,8 @@ def facts(state: JobJson, columns: int | None = None) -> str:
     taken = seconds_taken(state)
     if taken is not None:
         known.append(duration(taken))
+        if taken >= _QUICK and result["rows"] >= _FEW_ROWS:
+            known.append(per_second(result["rows"] / taken))
     return " · ".join(known)
 
 
@@ -197,7 +326,8 @@ def line(state: JobJson, columns: int | None = None) -> str:
         return f"✕ {title(state)} · {said or 'failed'}"
     if status not in ACTIVE:
         return f"○ {title(state)} · {status}"
-    known = [phase_of(state), rows_so_far(state["progress"]), rate(state["progress"])]
+    so_far = state["progress"]
+    known = [phase_of(state), rows_so_far(so_far), rate(so_far), again(state)]
     return " · ".join([f"◌ {title(state)}", *filter(None, known)])
 
 
@@ -231,85 +361,25 @@ def duration(seconds: float) -> str:
 
 
 def seconds_taken(state: JobJson) -> float | None:
-    """Return the seconds from the job's start, waiting included, to its end."""
+    """Return the seconds from the start, waiting included, to the end; of a job that was tried
+    again those of its last attempt."""
+    first = (state.get("attempt") or 1) == 1
+    return _between(state["created_at" if first else "started_at"], state["finished_at"])
+
+
+def _between(start: str | None, end: str | None) -> float | None:
     try:
-        start, end = _moment(state["created_at"]), _moment(state["finished_at"])
-    except (TypeError, ValueError, AttributeError):
+        return (_moment(end or "") - _moment(start or "")).total_seconds()
+    except ValueError:
         return None
-    return (end - start).total_seconds()
 
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-# ----------------------------------------------------------------- losses and proof
-
-
 def losses(state: JobJson) -> Sequence[Mapping[str, Any]]:
     return list(state["result"]["losses"]) if state["result"] else []
-
-
-def changed(found: Sequence[Mapping[str, Any]], *, would: bool = False) -> str:
-    """Return such as ``2 columns changed:``, or ``2 columns would change:``."""
-    columns = {(loss.get("dataset"), loss["column"]) for loss in found if not _of_rows(loss)}
-    if not columns:
-        return "To know:"
-    return f"{counted(len(columns), 'column')} {'would change' if would else 'changed'}:"
-
-
-def loss_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the losses as lines; what is said of several datasets at once is said once."""
-    return list(dict.fromkeys(map(loss_text, found)))
-
-
-def loss_text(loss: Mapping[str, Any]) -> str:
-    """Return one loss as a line: column, what happens, how often, and what avoids it."""
-    flag = _flag(loss)
-    avoid = f" — avoid it with {flag}" if flag else ""
-    column = _lost_column(loss)
-    return f"{column}{': ' if column else ''}{loss['message']}{_how_often(loss)}{avoid}"
-
-
-def _loss_html(loss: Mapping[str, Any]) -> str:
-    flag = _flag(loss)
-    avoid = f" — avoid it with <code>{escape(flag)}</code>" if flag else ""
-    said = escape(f"{loss['message']}{_how_often(loss)}")
-    column = _lost_column(loss)
-    return f"<b>{escape(column)}</b>: {said}{avoid}" if column else f"{said}{avoid}"
-
-
-def _of_rows(loss: Mapping[str, Any]) -> bool:
-    """Tell a loss of a whole dataset, whose name stands for a column."""
-    return loss["kind"] in ("not_point_in_time", "rows_beyond_limit")
-
-
-def _lost_column(loss: Mapping[str, Any]) -> str:
-    """Return the column, behind its dataset where the export has several."""
-    dataset = loss.get("dataset")
-    if loss["kind"] == "not_point_in_time":
-        return ""  # Its sentence names the datasets.
-    if _of_rows(loss):
-        return str(loss["column"])
-    return f"{dataset}.{loss['column']}" if dataset else str(loss["column"])
-
-
-def _flag(loss: Mapping[str, Any]) -> str:
-    """Return the magic's flag for the option that avoids the loss; empty where none does."""
-    option = str(loss.get("option") or "")
-    if option.startswith("format.type="):
-        return option.replace("format.type=", "--format ")
-    return f"--option {option}" if option else ""
-
-
-def _how_often(loss: Mapping[str, Any]) -> str:
-    """Return such as `` (about 1,200 of them, e.g. “007”)``; empty where nothing is known."""
-    known = []
-    if loss.get("count"):
-        known.append(f"{'about ' if loss.get('estimated') else ''}{loss['count']:,} of them")
-    if loss.get("example") is not None:
-        known.append(f"e.g. “{loss['example']}”")
-    return f" ({', '.join(known)})" if known else ""
 
 
 def can_be_read(reader: str) -> bool:
@@ -321,71 +391,25 @@ def short_hash(digest: str) -> str:
     return f"{digest[:4]}…{digest[-4:]}"
 
 
-def _proof(result: Mapping[str, Any], reader: str | None) -> str:
-    said = "checked: rows read = written = counted"
-    proof = (
-        f'<span title="{escape(result["sha256"])}">SHA-256 {short_hash(result["sha256"])}</span>'
-    )
-    if not reader or not can_be_read(reader):
-        return f'<div class="jx-muted">{said} · {proof}</div>'
-    return (
-        f"<details><summary>read it back · {said} · {proof}</summary>"
-        f"<pre>{escape(reader)}</pre></details>"
-    )
-
-
 # ----------------------------------------------------------------- links
 
 
 def links(state: JobJson, path: str | None, base_path: str | None) -> dict[str, str]:
-    """Return the addresses of a finished file for the page that shows the notebook.
+    """Return the addresses of a job and its finished file for the page that shows the notebook.
 
-    ``open`` is relative to the notebook, which makes JupyterLab open it in a tab of its own;
-    ``download`` goes through the server and so works for a file that this machine cannot see. A
-    folder is no page to open; its download is a zip.
+    ``self`` is the job on its Jupyter server; ``open`` is relative to the notebook, which makes
+    JupyterLab open it in a tab of its own; ``download`` goes through the server and so works for a
+    file that this machine cannot see. A folder is no page to open; its download is a zip.
     """
-    if state["status"] != "completed" or base_path is None:
+    if base_path is None:
         return {}
-    found = {"download": f"{base_path}jupyter-export/v1/jobs/{quote(state['id'])}/download"}
+    found = {"self": f"{base_path}jupyter-export/v1/jobs/{quote(state['id'])}"}
+    if state["status"] != "completed":
+        return found
+    found["download"] = f"{found['self']}/download"
     if path is not None and os.path.isabs(path) and not is_folder(state):
         notebook = os.environ.get("JPY_SESSION_NAME", "")
         folder = os.path.dirname(notebook) if os.path.isabs(notebook) else os.getcwd()
         with suppress(ValueError, OSError):  # Another drive on Windows.
             found["open"] = quote(PurePath(os.path.relpath(path, folder)).as_posix())
     return found
-
-
-STYLE = """<style>
-.jx-card{--jx-fg:var(--jp-ui-font-color1,var(--vscode-foreground,CanvasText));
---jx-muted:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,GrayText));
---jx-line:var(--jp-border-color2,var(--vscode-panel-border,rgba(128,128,128,.35)));
---jx-brand:var(--jp-brand-color1,var(--vscode-progressBar-background,#1976d2));
---jx-ok:var(--jp-success-color1,#1a7f37);--jx-err:var(--jp-error-color1,#cf222e);
---jx-warn:var(--jp-warn-color1,#9a6700);
-box-sizing:border-box;max-width:860px;margin:2px 0;padding:8px 12px;border:1px solid var(--jx-line);
-border-radius:6px;color:var(--jx-fg);font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif)}
-.jx-card .jx-row{display:flex;align-items:center;gap:4px 10px;flex-wrap:wrap}
-.jx-card .jx-num{font-variant-numeric:tabular-nums}
-.jx-card .jx-muted,.jx-card summary{color:var(--jx-muted)}
-.jx-card .jx-indent{margin-left:20px}
-.jx-card .jx-space{flex:1}
-.jx-card .jx-ok{color:var(--jx-ok)}.jx-card .jx-err{color:var(--jx-err)}
-.jx-card .jx-warn{color:var(--jx-warn)}
-.jx-card .jx-pill{border:1px solid var(--jx-line);border-radius:10px;padding:0 8px;font-size:11px}
-.jx-card .jx-bar{flex:1;min-width:120px;height:6px;border-radius:3px;overflow:hidden;
-background:var(--jx-line)}
-.jx-card .jx-bar i{display:block;height:100%;background:var(--jx-brand)}
-.jx-card a.jx-link{border:1px solid var(--jx-line);border-radius:4px;padding:2px 10px;
-font-size:12px;color:var(--jx-fg);text-decoration:none}
-.jx-card a.jx-link:hover{border-color:var(--jx-brand);color:var(--jx-brand)}
-.jx-card .jx-loss{background:rgba(227,179,65,.16);border-radius:4px;padding:5px 9px;margin-top:6px}
-.jx-card details{margin-top:5px}.jx-card summary{cursor:pointer}
-.jx-card details pre{margin:5px 0 0;padding:6px 9px;overflow-x:auto;color:inherit;
-background:transparent;border:1px solid var(--jx-line);border-radius:4px;
-font:12px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
-.jx-card code{font-family:var(--jp-code-font-family,ui-monospace,monospace);color:inherit;
-background:transparent}
-.jx-card table{border-collapse:collapse;font-size:12px;width:100%}
-.jx-card table th,.jx-card table td{padding:2px 8px;text-align:left;
-border-bottom:1px solid var(--jx-line)}
-</style>"""

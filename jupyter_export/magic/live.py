@@ -14,6 +14,8 @@ from ..client.card import Card
 from ..client.job import Job
 from ..errors import ExportError
 
+CARD = "application/vnd.jupyter-export.job.v1+json"
+"""The MIME type of a card as a document, which the JupyterLab extension draws."""
 REDRAW = 0.1
 """Shortest time between two drawings, in seconds: a page draws no faster than is read."""
 PATIENCE = 0.25
@@ -35,11 +37,14 @@ def _display(bundle: dict[str, Any], *, display_id: bool = False) -> Any:
 
 
 def _bundle(card: Card) -> dict[str, Any]:
-    return {"text/html": card.html(), "text/plain": card.text()}
+    """Return the card for every front end; one with our extension draws the first of these, and
+    asks the server for what becomes of the job when no kernel tells it any more."""
+    own = {CARD: card.document()} if card.is_served else {}
+    return {**own, "text/html": card.html(), "text/plain": card.text()}
 
 
 class NotebookSurface:
-    """One output of the cell, updated in place: HTML that is stored with the notebook.
+    """One output of the cell, updated in place and stored with the notebook.
 
     ``update_display`` reaches every front end and needs no widget, so the card is the same after
     a reload, in a converted notebook and without a kernel.
@@ -157,9 +162,9 @@ def follow(job: Job, surface: Surface) -> None:
 def show_unattended(job: Job, surface: Surface) -> None:
     """Draw a card that follows ``job`` after the cell has ended, with a button that cancels.
 
-    The button is a widget, because a click must reach the kernel. It is in the same output as the
-    card, with HTML beside it for a page without widgets. When the job ends the output becomes the
-    plain final card, so nothing that is stored needs a kernel.
+    JupyterLab's extension draws the card with a button of its own. Elsewhere it is a widget,
+    because a click must reach the kernel, in the same output, with HTML for a page that has
+    neither. When the job ends the output is the final card, so nothing stored needs a kernel.
     """
     if job.final or not isinstance(surface, NotebookSurface):
         surface.draw(job.card(), final=True)

@@ -35,19 +35,19 @@ export function isActive(status: JobStatus): boolean {
   return status === 'pending' || status === 'running';
 }
 
+export function isStatus(value: unknown): value is JobStatus {
+  return typeof value === 'string' && STATUSES.includes(value);
+}
+
 /** Read an event's data; `null` when it is not one that we understand. */
 export function parseEvent(data: Record<string, unknown>): JobEvent | null {
   const { id, status, progress } = data;
-  if (
-    typeof id !== 'string' ||
-    typeof status !== 'string' ||
-    !STATUSES.includes(status)
-  ) {
+  if (typeof id !== 'string' || !isStatus(status)) {
     return null;
   }
   return {
     id,
-    status: status as JobStatus,
+    status,
     progress: (progress as Progress | null | undefined) ?? null
   };
 }
@@ -104,14 +104,20 @@ export function withEvent(list: JobList, event: JobEvent): JobList {
 
 /**
  * Whether an event tells of something that only the whole job holds: a new
- * job's name, a finished one's result, or the new start of one that was final.
+ * job's name, a finished one's result, the new start of one that was final, or
+ * when one that failed is tried again.
  */
 export function needsWholeJob(list: JobList, event: JobEvent): boolean {
   if (list.ignored.has(event.id)) {
     return false;
   }
   const job = list.jobs.get(event.id);
-  return job === undefined || !isActive(event.status) || !isActive(job.status);
+  return (
+    job === undefined ||
+    !isActive(event.status) ||
+    !isActive(job.status) ||
+    (event.status === 'pending' && job.status === 'running')
+  );
 }
 
 /** The file's name where it is known, and else the job's. */
@@ -122,10 +128,10 @@ export function jobTitle(job: Job): string {
   return files > 1 ? `${title} (${files} files)` : title;
 }
 
-/** Whether the file browser can show a path: relative, and not above the root. */
+/** Whether the file browser can show a path: relative, not above the root, on no other drive. */
 export function isUnderRoot(path: string): boolean {
   return (
-    !/^([/\\]|[A-Za-z]:)/.test(path) && !path.split(/[/\\]/).includes('..')
+    !/^([/\\]|[^/\\]*:)/.test(path) && !path.split(/[/\\]/).includes('..')
   );
 }
 

@@ -1,8 +1,11 @@
+import { DisposableDelegate } from '@lumino/disposable';
+import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
 import {
   EMPTY,
+  isActive,
   jobTitle,
   needsWholeJob,
   withEvent,
@@ -17,6 +20,7 @@ import type {
   Connection,
   IExportJobs,
   IExportsServer,
+  JobChange,
   JobEvent
 } from './tokens';
 
@@ -40,8 +44,9 @@ export class ExportJobs implements IExportJobs {
     return this._problem;
   }
 
-  isBusy(id: string): boolean {
-    return this._busy.has(id);
+  isBusy(id: string, change?: JobChange): boolean {
+    const busy = this._busy.get(id);
+    return busy !== undefined && (change ?? busy) === busy;
   }
 
   downloadUrl(id: string): string {
@@ -74,7 +79,12 @@ export class ExportJobs implements IExportJobs {
   report(event: JobEvent): void {
     this._reported?.add(event.id);
     const fetch = needsWholeJob(this._list, event);
-    if (this._list.jobs.has(event.id)) {
+    const job = this._list.jobs.get(event.id);
+    if (job !== undefined) {
+      if (job.status !== event.status) {
+        // What was refused then is of no more interest.
+        this._problems.delete(event.id);
+      }
       this.update(withEvent(this._list, event));
     }
     if (fetch) {
@@ -85,6 +95,13 @@ export class ExportJobs implements IExportJobs {
   async cancel(id: string): Promise<void> {
     await this.change(id, 'cancelled', async () => {
       const job = await this.server.cancel(id);
+      this._list = withJob(this._list, job);
+    });
+  }
+
+  async retry(id: string): Promise<void> {
+    await this.change(id, 'retried', async () => {
+      const job = await this.server.retry(id);
       this._list = withJob(this._list, job);
     });
   }
@@ -105,8 +122,46 @@ export class ExportJobs implements IExportJobs {
     });
   }
 
+  follow(id: string): IDisposable {
+    this._followed.set(id, (this._followed.get(id) ?? 0) + 1);
+    void this.look(id);
+    return new DisposableDelegate(() => {
+      const others = (this._followed.get(id) ?? 1) - 1;
+      if (others > 0) {
+        this._followed.set(id, others);
+      } else {
+        this._followed.delete(id);
+      }
+    });
+  }
+
+  async refreshFollowed(): Promise<void> {
+    const ids = [...this._followed.keys()].filter(id => {
+      const job = this._list.jobs.get(id);
+      return job === undefined ? !this.isUnknown(id) : isActive(job.status);
+    });
+    if (ids.length === 0 || this._connection === 'missing') {
+      return;
+    }
+    if (this._connection !== 'ready') {
+      await this.refresh();
+    }
+    if (this._connection === 'ready') {
+      await Promise.all(ids.map(id => this.fetch(id)));
+    }
+  }
+
+  isUnknown(id: string): boolean {
+    return this._connection === 'missing' || this._list.ignored.has(id);
+  }
+
+  problemOf(id: string): string | null {
+    return this._problems.get(id) ?? null;
+  }
+
   dismissProblem(): void {
     this._problem = null;
+    this._problems.clear();
     this._changed.emit();
   }
 
@@ -134,6 +189,16 @@ export class ExportJobs implements IExportJobs {
     this._changed.emit();
   }
 
+  /** Read a job that is not on the list; the list comes first, as it tells what is older. */
+  private async look(id: string): Promise<void> {
+    if (this._connection !== 'ready') {
+      await this.refresh();
+    }
+    if (this._connection === 'ready' && !this._list.jobs.has(id)) {
+      await this.fetch(id);
+    }
+  }
+
   /** Read one job; news that comes meanwhile has it read once more. */
   private async fetch(id: string): Promise<void> {
     if (this._list.ignored.has(id)) {
@@ -151,8 +216,13 @@ export class ExportJobs implements IExportJobs {
         this.update(withJob(this._list, job));
       }
     } catch (error) {
-      if ([403, 404].includes(statusOf(error))) {
+      const status = statusOf(error);
+      if (status === 404) {
         this.update(withoutJob(this._list, id));
+      } else if (status === 403 && this._connection === 'ready') {
+        // Logged out, say: the job may well be there. What follows asks for the list alone.
+        this._connection = 'unreachable';
+        this._changed.emit();
       }
       // Any other failure heals with the next event or refresh.
     }
@@ -165,19 +235,21 @@ export class ExportJobs implements IExportJobs {
 
   private async change(
     id: string,
-    done: string,
+    done: JobChange,
     request: () => Promise<void>
   ): Promise<void> {
     if (this._busy.has(id)) {
       return;
     }
     const job = this._list.jobs.get(id);
-    this._busy.add(id);
+    this._busy.set(id, done);
+    this._problems.delete(id);
     this._changed.emit();
     try {
       await request();
     } catch (error) {
       this._problem = `${job ? jobTitle(job) : 'The export'} could not be ${done}. ${sentence(error)}`;
+      this._problems.set(id, this._problem);
       // The refusal shows that the list is behind.
       void this.fetch(id);
     } finally {
@@ -197,7 +269,10 @@ export class ExportJobs implements IExportJobs {
   }
 
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _busy = new Set<string>();
+  private readonly _busy = new Map<string, JobChange>();
+  private readonly _problems = new Map<string, string>();
+  /** Jobs that somebody looks at, and how many do. */
+  private readonly _followed = new Map<string, number>();
   /** Jobs being read, and whether to read them again after that. */
   private readonly _fetching = new Map<string, boolean>();
   /** Jobs that events named while the list is being read. */

@@ -28,6 +28,10 @@ export class ExportsServer implements IExportsServer {
     return this.request<Job>(`${jobPath(id)}/cancel`, 'POST');
   }
 
+  retry(id: string): Promise<Job> {
+    return this.request<Job>(`${jobPath(id)}/retry`, 'POST');
+  }
+
   async remove(id: string): Promise<void> {
     await this.request<unknown>(jobPath(id), 'DELETE');
   }

@@ -1,4 +1,5 @@
 import { Token } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
 import type { JobList } from './joblist';
@@ -27,15 +28,19 @@ export interface Progress {
 
 /** What the file's format could not hold, for one column. */
 export interface Loss {
+  readonly kind?: string;
   readonly dataset?: string | null;
   readonly column?: string | null;
   readonly message?: string | null;
+  readonly count?: number | null;
+  readonly estimated?: boolean;
+  readonly example?: string | null;
+  /** The option that avoids it, `timezone=text`. */
+  readonly option?: string | null;
 }
 
 export interface JobFile {
   readonly path: string;
-  readonly rows: number;
-  readonly bytes: number;
 }
 
 export interface JobResult {
@@ -43,14 +48,28 @@ export interface JobResult {
   readonly path: string;
   readonly rows: number;
   readonly bytes: number;
+  readonly sha256?: string;
   readonly files?: readonly JobFile[];
+  /** In a notebook's output, where not all files are listed. */
+  readonly file_count?: number;
   readonly losses?: readonly Loss[];
+  /** Lines of Python that read the file back. */
+  readonly reader?: string | null;
 }
 
 export interface JobError {
   readonly code: string;
   readonly message: string;
   readonly hint?: string | null;
+}
+
+/** An attempt that is over. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly status: string;
+  readonly started_at?: string | null;
+  readonly finished_at?: string | null;
+  readonly error?: { readonly message: string } | null;
 }
 
 /** A job as the server sends it; only the fields that the front end reads. */
@@ -67,8 +86,15 @@ export interface Job {
   readonly expires_at: string | null;
   readonly result: JobResult | null;
   readonly error: JobError | null;
+  /** Counts from 1. */
+  readonly attempt?: number;
+  /** When a pending job is tried again, after an error that may pass. */
+  readonly retry_at?: string | null;
+  /** The attempts that are over, the oldest first. */
+  readonly history?: readonly Attempt[];
   readonly spec?: {
     readonly output?: { readonly path?: string | null } | null;
+    readonly datasets?: readonly unknown[];
   };
 }
 
@@ -90,6 +116,7 @@ export interface IExportsServer {
   list(cursor?: string): Promise<JobPage>;
   get(id: string): Promise<Job>;
   cancel(id: string): Promise<Job>;
+  retry(id: string): Promise<Job>;
   remove(id: string): Promise<void>;
   downloadUrl(id: string): string;
 }
@@ -111,6 +138,9 @@ export class RequestFailed extends Error {
  */
 export type Connection = 'loading' | 'ready' | 'missing' | 'unreachable';
 
+/** What can be asked of a job: that it be … */
+export type JobChange = 'cancelled' | 'retried' | 'removed';
+
 /** The user's jobs, as one live list. */
 export interface IExportJobs {
   readonly changed: ISignal<IExportJobs, void>;
@@ -118,14 +148,24 @@ export interface IExportJobs {
   readonly connection: Connection;
   /** The sentence for what went wrong last, until dismissed. */
   readonly problem: string | null;
-  /** Whether a request to change this job is under way. */
-  isBusy(id: string): boolean;
+  /** Whether a request to change this job, or to change it so, is under way. */
+  isBusy(id: string, change?: JobChange): boolean;
   /** Read the newest jobs again; never rejects, see `connection` and `problem`. */
   refresh(): Promise<void>;
   loadOlder(): Promise<void>;
   report(event: JobEvent): void;
   cancel(id: string): Promise<void>;
+  /** Run a job that failed, was cancelled or has expired once more. */
+  retry(id: string): Promise<void>;
   remove(id: string): Promise<void>;
+  /** Know a job, however old, and keep it live until disposed. */
+  follow(id: string): IDisposable;
+  /** Look again at what is followed and may have changed unheard. */
+  refreshFollowed(): Promise<void>;
+  /** Whether the server was asked for a job and has none of that id. */
+  isUnknown(id: string): boolean;
+  /** The sentence for what went wrong when this job was last to be changed. */
+  problemOf(id: string): string | null;
   dismissProblem(): void;
   downloadUrl(id: string): string;
 }

@@ -197,8 +197,11 @@ describe('the view', () => {
 
   it('shows only paths under the root in the file browser', () => {
     assert.ok(isUnderRoot('exports/a..b.csv'));
+    assert.ok(isUnderRoot('exports/09:41.csv'));
     for (const path of ['/data/a.csv', '../a.csv', 'C:\\a.csv', 'x/../../a']) {
       assert.equal(isUnderRoot(path), false, path);
     }
+    // The lab would ask another drive for it, which may be another host.
+    assert.equal(isUnderRoot('GitHub:somebody/notebooks/a.html'), false);
   });
 });

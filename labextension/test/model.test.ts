@@ -33,6 +33,14 @@ class FakeServer implements IExportsServer {
     });
   }
 
+  retry(id: string): Promise<Job> {
+    return this.answer(`retry ${id}`, () => {
+      const job: Job = { ...this.job(id), status: 'pending', attempt: 2 };
+      this.jobs.set(id, job);
+      return job;
+    });
+  }
+
   remove(id: string): Promise<void> {
     return this.answer(`remove ${id}`, () => {
       this.job(id);
@@ -163,6 +171,23 @@ describe('ExportJobs', () => {
     assert.equal(jobs.list.jobs.get('a')?.status, 'cancelled');
   });
 
+  it('does not take a job for gone when nobody is logged in', async () => {
+    await jobs.refresh();
+    server.failure = new RequestFailed('Forbidden', 403);
+    const following = jobs.follow('a');
+    jobs.report(makeEvent('a', 'completed'));
+    await settled();
+    await jobs.refreshFollowed();
+    assert.equal(jobs.isUnknown('a'), false);
+    assert.equal(jobs.connection, 'unreachable');
+
+    server.failure = null;
+    server.jobs.set('a', makeJob('a', { status: 'completed' }));
+    await jobs.refresh();
+    assert.equal(jobs.list.jobs.get('a')?.status, 'completed');
+    following.dispose();
+  });
+
   it('says why a request failed, until dismissed', async () => {
     server.failure = new RequestFailed('You may not.', 403);
     await jobs.cancel('a');
@@ -216,5 +241,91 @@ describe('ExportJobs', () => {
     server.failure = null;
     await jobs.refresh();
     assert.match(jobs.problem ?? '', /Too late/);
+  });
+
+  it('retries, and forgets what was wrong before', async () => {
+    server.jobs.set('a', makeJob('a', { status: 'failed' }));
+    await jobs.refresh();
+    server.failure = new RequestFailed('The queue is full.', 429);
+    await jobs.retry('a');
+    const sentence = 'export-a could not be retried. The queue is full.';
+    assert.equal(jobs.problemOf('a'), sentence);
+    jobs.report(makeEvent('a', 'failed'));
+    assert.equal(jobs.problemOf('a'), sentence);
+    jobs.report(makeEvent('a', 'expired'));
+    assert.equal(jobs.problemOf('a'), null);
+    server.failure = new RequestFailed('The queue is full.', 429);
+    await jobs.retry('a');
+    jobs.dismissProblem();
+    assert.equal(jobs.problemOf('a'), null);
+    await jobs.retry('a');
+    server.failure = null;
+    await jobs.retry('a');
+    assert.equal(jobs.problemOf('a'), null);
+    assert.equal(jobs.list.jobs.get('a')?.attempt, 2);
+  });
+
+  it('reads when and why a job is tried again by itself', async () => {
+    const retry_at = '2026-03-10T09:42:00Z';
+    server.jobs.set('a', makeJob('a', { status: 'pending', retry_at }));
+    jobs.report(makeEvent('a', 'pending'));
+    await settled();
+    assert.equal(jobs.list.jobs.get('a')?.retry_at, retry_at);
+  });
+
+  describe('following', () => {
+    /** The list of the server does not reach as far back as this job. */
+    function addOld(id: string, changes: Partial<Job> = {}): void {
+      const old = makeJob(id, changes);
+      const { get } = server;
+      server.get = wanted =>
+        wanted === id
+          ? get.call(server, 'a').then(() => old)
+          : get.call(server, wanted);
+    }
+
+    it('reads a job that is not on the list, after the list', async () => {
+      addOld('old', { created_at: '2025-01-01T00:00:00Z' });
+      jobs = new ExportJobs(server);
+      jobs.follow('old');
+      await settled();
+      assert.equal(server.asked[0], 'list');
+      assert.equal(jobs.list.jobs.get('old')?.id, 'old');
+    });
+
+    it('knows what the server does not know', async () => {
+      assert.equal(jobs.isUnknown('gone'), false);
+      jobs.follow('gone');
+      await settled();
+      assert.equal(jobs.isUnknown('gone'), true);
+      server.asked.length = 0;
+      await jobs.refreshFollowed();
+      assert.deepEqual(server.asked, [], 'it is not asked again');
+    });
+
+    it('looks again at what is active, until disposed', async () => {
+      server.jobs.set('b', makeJob('b', { status: 'completed' }));
+      await jobs.refresh();
+      const following = [jobs.follow('a'), jobs.follow('a'), jobs.follow('b')];
+      following[0]?.dispose();
+      await settled();
+      server.asked.length = 0;
+      await jobs.refreshFollowed();
+      assert.deepEqual(server.asked, ['get a']);
+      following[1]?.dispose();
+      await jobs.refreshFollowed();
+      assert.deepEqual(server.asked, ['get a']);
+    });
+
+    it('asks for the list first when the server was away', async () => {
+      server.failure = new RequestFailed('The server does not answer.', 0);
+      await jobs.refresh();
+      jobs.follow('a');
+      await settled();
+      server.failure = null;
+      server.asked.length = 0;
+      await jobs.refreshFollowed();
+      assert.deepEqual(server.asked, ['list', 'get a']);
+    });
   });
 });

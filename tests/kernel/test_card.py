@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,28 +81,124 @@ def test_running() -> None:
     )
 
 
-def test_running_without_a_total_has_no_bar() -> None:
+def test_the_bar_has_its_value_for_everybody() -> None:
+    assert (
+        'role="progressbar" aria-label="Progress of delays.csv" aria-valuemin="0" '
+        'aria-valuemax="100" aria-valuenow="62"'
+    ) in Card(job()).html()
+
+
+def test_running_without_a_total_has_a_bar_that_moves_and_has_no_value() -> None:
     progress = {**PROGRESS, "total_rows": None, "eta_seconds": None, "rows_per_second": None}
-    shown = Card(job(progress=progress)).html()
-    assert "jx-bar" not in shown.split("</style>")[1]
+    shown = Card(job(progress=progress)).html().split("</style>")[1]
+    assert "jx-moving" in shown
+    assert "aria-valuenow" not in shown
     assert "16,742 rows" in visible(shown)
+
+
+def test_a_job_that_waits_for_its_next_try_says_when_and_why() -> None:
+    error = {"code": "source_failed", "message": "The database is away.", "hint": None}
+    over = {"attempt": 1, "status": "failed", "error": error}
+    over |= {"started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:12Z"}
+    retry_at = "2026-01-01T00:00:20Z"
+    waiting = {**PROGRESS, "phase": "waiting", "rows": 0, "total_rows": None}
+    waiting |= {"rows_per_second": None, "eta_seconds": None}
+    state = job(status="pending", progress=waiting, retry_at=retry_at, attempt=2, history=[over])
+    at = datetime(2026, 1, 1, 0, 0, 20, tzinfo=timezone.utc).astimezone().strftime("%H:%M:%S")
+    assert Card(state).text() == f"◌ delays.csv · waiting · again at {at} · attempt 2"
+    assert visible(Card(state).html()) == (
+        f"delays.csv waiting again at {at} · attempt 2 1 earlier attempt "
+        "attempt 1 · failed · after 12 s · The database is away."
+    )
+    assert "jx-bar" not in Card(state).html().split("</style>")[1]
 
 
 def test_completed() -> None:
     links = {"open": "delays.csv", "download": "/jupyter-export/v1/jobs/0123/download"}
     shown = Card(done(), columns=19, links=links, reader=RESULT["reader"])  # type: ignore[arg-type]
-    assert shown.text() == "● delays.csv · 27,059 rows · 19 columns · 2.1 MB · 0.4 s"
+    assert shown.text().splitlines() == [
+        "● delays.csv · 27,059 rows · 19 columns · 2.1 MB · 0.4 s · 68,000/s",
+        "  a/delays.csv",
+        "  | df = read('a/delays.csv')",
+    ]
     assert visible(shown.html()) == (
-        "● delays.csv 27,059 rows · 19 columns · 2.1 MB · 0.4 s Open Download "
+        "● delays.csv 27,059 rows · 19 columns · 2.1 MB · 0.4 s · 68,000/s Open Download "
         "read it back · checked: rows read = written = counted · SHA-256 9f2c…41ab "
         "df = read(&#x27;a/delays.csv&#x27;)"
     )
     assert 'href="delays.csv"' in shown.html()
 
 
+def test_many_lines_that_read_a_file_back_are_only_named_in_text() -> None:
+    reader = "\n".join(f"a{n} = {n}" for n in range(9))
+    assert Card(done(), reader=reader).text().splitlines()[2:] == [
+        "  read it back: .read() of this job, whose lines are its .reader"
+    ]
+
+
+def test_a_job_that_was_tried_again_took_as_long_as_its_last_attempt() -> None:
+    again = done() | {"attempt": 2, "started_at": "2026-01-01T00:00:00.300000Z"}
+    assert card.line(again).endswith(" · 0.1 s · 271,000/s")
+
+
+def test_more_than_three_losses_are_folded_under_their_columns() -> None:
+    shown = Card(done(losses=[{**LOSS, "column": f"c{n}"} for n in range(4)])).html()
+    assert '<details class="jx-loss"><summary>' in shown
+    assert "▲ 4 columns changed: c0, c1, c2, c3 c0 : the time zone" in visible(shown)
+    assert "<details" not in Card(done(losses=[LOSS] * 3)).html()
+
+
+def test_a_front_end_gets_what_a_card_shows_and_no_more() -> None:
+    secret = {"source": {"query": "SELECT 'secret'"}, "name": "flights"}
+    state = done(
+        losses=[{**LOSS, "column": str(n)} for n in range(500)],
+        files=[{"path": f"a/delays.csv/{n}.csv", "sha256": "0" * 64} for n in range(5000)],
+    )
+    state["spec"]["datasets"] = [secret]
+    state["created_by"] = "ada"
+    document = Card(state, columns=19, notes=["A note."], reader="df = read()").document()
+    assert document["columns"] == 19
+    assert document["notes"] == ["A note."]
+    assert document["reader"] == "df = read()"
+    assert document["job"]["spec"] == {
+        "output": {"path": "a/delays.csv"}, "datasets": [{"name": "flights"}]
+    }  # fmt: skip
+    assert document["job"]["result"]["file_count"] == 5000
+    text = json.dumps(document)
+    assert len(text) < 50_000
+    assert "secret" not in text
+    assert "ada" not in text
+
+
+def test_only_a_job_of_a_server_can_be_asked_for() -> None:
+    assert not Card(job(), links=card.links(job(), "/a.csv", None)).is_served
+    assert Card(job(), links=card.links(job(), "/a.csv", "/user/ada/")).is_served
+
+
+def cases() -> list[Any]:
+    """What the JupyterLab extension's own tests expect too: both draw the same words."""
+    path = Path(__file__).parents[2] / "labextension" / "test" / "cards.json"
+    return [pytest.param(case, id=case["name"]) for case in json.loads(path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("case", cases())
+def test_the_same_words_as_in_jupyterlab(case: dict[str, Any]) -> None:
+    state, expected = case["job"], case["words"]
+    found = card.losses(state)
+    assert {
+        "title": card.title(state),
+        "facts": card.facts(state, case["columns"]) if state["result"] else "",
+        "rows": card.rows_so_far(state["progress"]),
+        "rate": card.rate(state["progress"]),
+        "changed": card.changed(found) if found else "",
+        "losses": card.loss_lines(found),
+        "attempts": card.attempt_lines(state),
+    } == expected
+
+
 def test_a_loss_stands_beside_its_export_and_is_escaped() -> None:
     shown = Card(done(losses=[LOSS]))
-    assert shown.text().splitlines()[1] == (
+    assert shown.text().splitlines()[2] == (
         "  ▲ time_<hour>: the time zone is dropped (1,200 of them, e.g. “05:00+00 <b>”) "
         "— avoid it with --option timezone=text"
     )
@@ -128,7 +227,7 @@ def test_losses_of_several_datasets_name_theirs() -> None:
         {**LOSS, "dataset": "flights", "estimated": True, "example": None, "option": None},
         {**LOSS, "dataset": "planes", "count": None, "option": None},
     ]
-    assert Card(done(losses=losses)).text().splitlines()[1:] == [
+    assert Card(done(losses=losses)).text().splitlines()[2:] == [
         "  ▲ flights.time_<hour>: the time zone is dropped (about 1,200 of them)",
         "  ▲ planes.time_<hour>: the time zone is dropped (e.g. “05:00+00 <b>”)",
     ]
@@ -140,7 +239,9 @@ def test_a_folder_says_how_many_files() -> None:
     state = done(files=files)
     state["spec"] = {**state["spec"], "datasets": [{"name": "a"}, {"name": "b"}]}
     assert card.is_folder(state)
-    assert card.line(state) == "● delays.csv · 27,059 rows · 2 datasets · 12 files · 2.1 MB · 0.4 s"
+    assert card.line(state) == (
+        "● delays.csv · 27,059 rows · 2 datasets · 12 files · 2.1 MB · 0.4 s · 68,000/s"
+    )
     one = done(files=[{"path": RESULT["path"]}])
     assert not card.is_folder(one)
     assert "file" not in card.line(one)
@@ -149,8 +250,8 @@ def test_a_folder_says_how_many_files() -> None:
 def test_a_folder_is_downloaded_and_not_opened() -> None:
     files = [{"path": "a/delays.csv/1.csv"}]
     folder = card.links(done(files=files), "/srv/a/delays.csv", "/")
-    assert list(folder) == ["download"]
-    assert set(card.links(done(), "/srv/a/delays.csv", "/")) == {"open", "download"}
+    assert list(folder) == ["self", "download"]
+    assert set(card.links(done(), "/srv/a/delays.csv", "/")) == {"self", "open", "download"}
 
 
 def test_failed_says_what_and_what_to_do() -> None:
@@ -167,7 +268,7 @@ def test_failed_says_what_and_what_to_do() -> None:
 
 def test_notes_and_names_are_escaped() -> None:
     shown = Card(job(spec={"output": {"path": "<i>.csv"}}), notes=["a & b"]).html()
-    assert "<b>&lt;i&gt;.csv</b>" in shown
+    assert '<b title="&lt;i&gt;.csv">&lt;i&gt;.csv</b>' in shown
     assert "a &amp; b" in shown
 
 

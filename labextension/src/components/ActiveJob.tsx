@@ -1,24 +1,29 @@
 import * as React from 'react';
 
+import { describeNextTry } from '../card';
 import { describeProgress, formatPercent, formatRows } from '../format';
 import { jobTitle } from '../joblist';
 import type { Job } from '../tokens';
 import { Facts } from './Facts';
+import { useNow } from './now';
 
 export interface IActiveJobProps {
   readonly job: Job;
   readonly busy: boolean;
+  readonly cancelling: boolean;
   readonly cancel: () => void;
 }
 
 /** A job that waits or runs: how far it is, and the way to stop it. */
 export function ActiveJob(props: IActiveJobProps): React.ReactElement {
-  const { job, busy, cancel } = props;
+  const { job, busy, cancelling, cancel } = props;
   const title = jobTitle(job);
   const waiting =
     job.status === 'pending' ||
     (job.progress?.phase ?? 'waiting') === 'waiting';
   const progress = waiting ? null : job.progress;
+  const now = useNow(Boolean(job.retry_at));
+  const next = describeNextTry(job, now);
   return (
     <>
       <div className="jp-Export-line">
@@ -37,7 +42,9 @@ export function ActiveJob(props: IActiveJobProps): React.ReactElement {
       <div className="jp-Export-line">
         <span className="jp-Export-meta jp-Export-detail">
           <Facts
-            text={progress ? describeProgress(progress) : 'waiting to start'}
+            text={
+              progress ? describeProgress(progress) : next || 'waiting to start'
+            }
           />
         </span>
         <button
@@ -47,7 +54,7 @@ export function ActiveJob(props: IActiveJobProps): React.ReactElement {
           disabled={busy}
           onClick={cancel}
         >
-          {busy ? 'cancelling…' : 'cancel'}
+          {cancelling ? 'cancelling…' : 'cancel'}
         </button>
       </div>
     </>

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { mayBeRetried } from '../card';
 import {
   describeEnd,
   describeLosses,
@@ -14,10 +15,12 @@ import { StatusMark } from './StatusMark';
 export interface IEndedJobProps {
   readonly job: Job;
   readonly busy: boolean;
+  readonly removing: boolean;
   readonly now: Date;
   readonly downloadUrl: string;
   readonly showFile: ((path: string) => void) | null;
   readonly remove: () => void;
+  readonly retry: () => void;
 }
 
 /** A job that is over: what came of it, and what can be done with that. */
@@ -113,7 +116,8 @@ function LossText({ loss }: { loss: Loss }): React.ReactElement {
 function Actions(
   props: IEndedJobProps & { title: string }
 ): React.ReactElement {
-  const { job, busy, downloadUrl, showFile, remove, title } = props;
+  const { job, busy, removing, downloadUrl, showFile, remove, retry, title } =
+    props;
   const path = job.status === 'completed' ? job.result?.path : undefined;
   return (
     <div className="jp-Export-actions">
@@ -139,6 +143,17 @@ function Actions(
           show in files
         </button>
       )}
+      {job.status !== 'completed' && mayBeRetried(job) && (
+        <button
+          className="jp-Export-action jp-Export-retry"
+          type="button"
+          aria-label={`Retry ${title}`}
+          disabled={busy}
+          onClick={retry}
+        >
+          retry
+        </button>
+      )}
       <button
         className="jp-Export-action jp-Export-remove"
         type="button"
@@ -147,7 +162,7 @@ function Actions(
         disabled={busy}
         onClick={remove}
       >
-        {busy ? 'removing…' : 'remove'}
+        {removing ? 'removing…' : 'remove'}
       </button>
     </div>
   );

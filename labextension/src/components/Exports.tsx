@@ -148,16 +148,19 @@ function Row(
         <ActiveJob
           job={job}
           busy={busy}
+          cancelling={jobs.isBusy(job.id, 'cancelled')}
           cancel={() => void jobs.cancel(job.id)}
         />
       ) : (
         <EndedJob
           job={job}
           busy={busy}
+          removing={jobs.isBusy(job.id, 'removed')}
           now={now}
           downloadUrl={jobs.downloadUrl(job.id)}
           showFile={showFile}
           remove={() => void jobs.remove(job.id)}
+          retry={() => void jobs.retry(job.id)}
         />
       )}
     </li>

@@ -12,17 +12,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .client.accessor import register_accessor
     from .client.export import export, preview, submit
     from .client.job import Job
+    from .panel import ExportPanel
     from .spec import ExportSpec
 
-__all__ = ["ExportSpec", "Job", "__version__", "export", "preview", "submit"]
+__all__ = [
+    "ExportPanel",
+    "ExportSpec",
+    "Job",
+    "__version__",
+    "export",
+    "preview",
+    "register_accessor",
+    "submit",
+]
 
 _HOMES = {
     "export": ".client.export",
     "preview": ".client.export",
+    "register_accessor": ".client.accessor",
     "submit": ".client.export",
     "Job": ".client.job",
+    "ExportPanel": ".panel",
+    "spec_of_line": ".magic.pasted",
     "ExportSpec": ".spec",
 }
 """Where each name lives: it is imported when it is first asked for, never with the package."""

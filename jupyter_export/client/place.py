@@ -7,6 +7,7 @@ server's root the server writes it; elsewhere the kernel does, with its own righ
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
@@ -45,8 +46,9 @@ def place_for(
     if not given.strip():
         raise InvalidRequest("The path is empty.", hint="Name a file, such as flights.csv.")
     if "://" in given:
+        bare = re.sub(r"//[^/@]*@", "//", given)  # a login may hold a password
         raise InvalidRequest(
-            f"“{given}” is an address, not a path.", hint="Name a file, such as flights.csv."
+            f"“{bare}” is an address, not a path.", hint="Name a file, such as flights.csv."
         )
     expanded = Path(given).expanduser()
     if not has_server:

@@ -80,7 +80,7 @@ def text(found: Mapping[str, Any]) -> str:
         lines.append(f"Nothing would be lost in {found['format']}.")
     if found["bytes_estimate"] is not None:
         lines.append(f"About {size(found['bytes_estimate'])} as {found['format']}.")
-    return "\n".join(map(_plain, lines))
+    return "\n".join(map(plain, lines))
 
 
 def _heading(dataset: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ def _table(dataset: Mapping[str, Any]) -> list[str]:
         if shown and used + width > WIDTH:
             break
         used += width + 2
-        right = _is_number(column["type"])
+        right = is_number(column["type"])
         shown.append([_padded(cell, width, right=right) for cell in whole])
     lines = ["  " + "  ".join(cells).rstrip() for cells in zip(*shown, strict=True)]
     left = len(columns) - len(shown)
@@ -119,12 +119,13 @@ def _cell(value: Any) -> str:
 
 
 def _short(words: str) -> str:
-    plain = _plain(words[: MAX_CELL + 1])
-    return plain if len(words) <= MAX_CELL else f"{plain[: MAX_CELL - 1]}…"
+    shown = plain(words[: MAX_CELL + 1])
+    return shown if len(words) <= MAX_CELL else f"{shown[: MAX_CELL - 1]}…"
 
 
-def _plain(words: str) -> str:
-    """Control characters of the data would be a terminal's commands."""
+def plain(words: str) -> str:
+    """Return a text in which all can be seen: control characters of the data would be a terminal's
+    commands."""
     return "".join(c if c.isprintable() else "␣" for c in words)
 
 
@@ -139,5 +140,6 @@ def _width(words: str) -> int:
     return len(words) + wide - sum(unicodedata.combining(c) > 0 for c in words)
 
 
-def _is_number(kind: str) -> bool:
+def is_number(kind: str) -> bool:
+    """Tell whether a column of that type (as Arrow says it) stands at the right."""
     return kind.startswith(("int", "uint", "float", "double", "halffloat", "decimal"))

@@ -1,19 +1,13 @@
-"""What the words of ``%export`` and the SQL of ``%%export`` mean in this notebook."""
+"""What the words of ``%export`` mean in this notebook: frames and connections."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..client import find_client
 from ..client.notebook import Namespace, connections, frames, is_connection_here, is_frame_here
-from ..errors import ExportError, InvalidRequest, InvalidSpec, QueryFailed, nearest
-from ..sources.frame import read
+from ..errors import ExportError, InvalidRequest, InvalidSpec, nearest
 from .arguments import unquoted
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
 
 
 def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
@@ -35,7 +29,7 @@ def frame_of(word: str, names: Namespace) -> tuple[str, Any]:
     except SyntaxError:
         raise InvalidRequest(
             f"“{text}” is neither a frame of this notebook nor an expression.",
-            hint=_known(text, names),
+            hint=known_frames(text, names),
         ) from None
     except NameError as error:
         raise _unknown(getattr(error, "name", None) or text, names) from None
@@ -59,6 +53,11 @@ def _checked(text: str, value: Any) -> Any:
                 f"“{text}” is a connection, not a frame.",
                 hint=f"Write a cell of SQL on it: %%export PATH --connection {text}.",
             )
+        if type(value).__name__ == "LazyFrame" and hasattr(value, "collect"):
+            raise InvalidRequest(
+                f"“{text}” is a LazyFrame, which has no rows yet.",
+                hint=f"Write {text}.collect().",
+            )
         raise InvalidRequest(
             f"“{text}” is a {type(value).__name__}, not a frame.",
             hint="Give a DataFrame (pandas, Polars), a PyArrow table or anything with "
@@ -68,10 +67,13 @@ def _checked(text: str, value: Any) -> Any:
 
 
 def _unknown(name: str, names: Namespace) -> InvalidRequest:
-    return InvalidRequest(f"There is no frame “{name}” in this notebook.", hint=_known(name, names))
+    return InvalidRequest(
+        f"There is no frame “{name}” in this notebook.", hint=known_frames(name, names)
+    )
 
 
-def _known(name: str, names: Namespace) -> str:
+def known_frames(name: str, names: Namespace) -> str:
+    """Return the hint for a name that no frame has: the nearest, or all there are."""
     known = sorted(frames(names))
     close = nearest(name, known)
     if close:
@@ -130,107 +132,3 @@ def unknown_connection(name: str, names: Namespace, error: InvalidSpec) -> Inval
     else:
         hint = theirs
     return InvalidSpec(f"{said} one that the settings name.", hint=hint or None, field="connection")
-
-
-# ----------------------------------------------------------------- SQL over frames
-
-
-def query_in(cell: str) -> str:
-    """Return the one query of a cell. Raises ``InvalidRequest`` for an empty one."""
-    sql = cell.strip().rstrip(";").strip()
-    if not sql:
-        raise InvalidRequest(
-            "The cell has no SQL.",
-            hint="Write a query under %%export, such as SELECT * FROM df.",
-        )
-    return sql
-
-
-_TOKEN = re.compile(
-    r"""'(?:[^']|'')*'            # text
-      | --[^\n]* | /\*.*?\*/      # comments
-      | "((?:[^"]|"")+)"          # a quoted name
-      | ([^\W\d]\w*)              # a name
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-def names_in(sql: str) -> list[str]:
-    """Return the identifiers of a query, in order and once each, without texts and comments."""
-    found = (
-        quoted.replace('""', '"') if quoted else plain for quoted, plain in _TOKEN.findall(sql)
-    )
-    return list(dict.fromkeys(name for name in found if name))
-
-
-ROWS = ("SELECT", "MULTI", "CALL", "PRAGMA", "EXPLAIN")
-"""Kinds of statement that give rows and change nothing; MULTI is what a PIVOT is made of."""
-
-
-class Query:
-    """One query over the notebook's frames and files, on an engine of its own.
-
-    ``read`` gives its rows as a stream; ``interrupt`` ends it from another thread. The query may
-    read what the notebook may read: it is the notebook's own code.
-    """
-
-    def __init__(self, sql: str, names: Namespace) -> None:
-        self.sql = query_in(sql)
-        self._names = names
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    def read(self) -> pa.RecordBatchReader:
-        """Run the query; raise ``QueryFailed`` with the engine's reason and the nearest frame."""
-        import duckdb
-
-        self.close()
-        self._connection = connection = duckdb.connect(
-            config={
-                "python_enable_replacements": False,
-                "autoinstall_known_extensions": False,
-            }
-        )
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in names_in(self.sql):
-            value = self._names.get(name)
-            if value is not None and not isinstance(value, type) and is_frame_here(value):
-                # A table, not a reader: a query may name a frame twice.
-                connection.register(name, read(value).read_all())
-        try:
-            statements = connection.extract_statements(self.sql)
-            if len(statements) != 1:
-                raise InvalidRequest(
-                    f"The cell has {len(statements)} SQL statements.",
-                    hint="Leave one query, the one whose rows to export.",
-                )
-            if statements[0].type.name not in ROWS:
-                raise InvalidRequest(
-                    "The cell's SQL gives no rows.", hint="Write a query: SELECT … FROM …."
-                )
-            reader: pa.RecordBatchReader = connection.sql(self.sql).to_arrow_reader(65_536)
-        except duckdb.Error as error:
-            raise self._explained(error) from error
-        return reader
-
-    def interrupt(self) -> None:
-        if self._connection is not None:
-            self._connection.interrupt()
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _explained(self, error: Exception) -> QueryFailed:
-        first = str(error).strip().splitlines()[0]
-        missing = re.search(r"Table with name (.+?) does not exist", first)
-        if missing:
-            return QueryFailed(
-                f"The query reads “{missing[1]}”, and this notebook has no frame of that name.",
-                hint=_known(missing[1], self._names),
-            )
-        said = re.sub(r"^\w+( \w+)? Error: ", "", first).rstrip(".!")
-        candidate = re.search(r"Candidate bindings: (.+)", str(error))
-        hint = f"Known: {candidate[1].strip()}." if candidate else None
-        return QueryFailed(f"The query failed: {said}.", hint=hint)

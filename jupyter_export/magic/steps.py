@@ -14,12 +14,11 @@ from typing import Any, get_args
 from ..errors import InvalidRequest, did_you_mean, nearest
 from ..spec import AggregateFunction
 from .arguments import Arguments
+from .caret import at
+from .columns import columns
+from .names import QUOTED, bare, call_of, column_of, items, named
+from .pieces import pieces
 
-_QUOTED = r'"(?:[^"]|"")+"'
-_NAME = rf"{_QUOTED}|[^\W\d]\w*"
-_NAMED_BEFORE = re.compile(rf"\s*({_NAME})\s*=(?!=)\s*(.+)", re.DOTALL)
-_NAMED_AFTER = re.compile(rf"(.+?)\s+AS\s+({_NAME})\s*", re.DOTALL | re.IGNORECASE)
-_CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 _ORDER = re.compile(
     r"(?P<column>.+?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?",
     re.DOTALL | re.IGNORECASE,
@@ -49,7 +48,10 @@ def steps_of(asked: Arguments, known: Collection[str] = ()) -> dict[str, Any]:
     else (``-delay``, ``count(x)``) means the column then. Raises ``InvalidRequest``.
     """
     if asked.seed is not None and asked.sample is None:
-        raise InvalidRequest("--seed belongs to --sample.", hint="Write --sample 1000 --seed 7.")
+        raise at(
+            InvalidRequest("--seed belongs to --sample.", hint="Write --sample 1000 --seed 7."),
+            asked.places.of("--seed")[-1].span,
+        )
     fields: dict[str, Any] = {
         "where": asked.where,
         "time_range": None if asked.time_range is None else time_range(asked.time_range),
@@ -58,19 +60,19 @@ def steps_of(asked: Arguments, known: Collection[str] = ()) -> dict[str, Any]:
         "group_by": [each for text in asked.group_by for each in group_by(text, known)],
         "aggregates": [each for text in asked.aggregate for each in aggregates(text)],
         "pivot": None if asked.pivot is None else pivot(asked.pivot),
-        "columns": list(asked.columns) or None,
         "distinct": asked.distinct or None,
         "limit": asked.limit,
     }
     made = [*fields["computed"], *fields["group_by"], *fields["aggregates"]]
-    columns = {*known, *(each.get("name") or each.get("as", "") for each in made)}
-    fields["sort"] = [each for text in asked.sort for each in sort(text, columns)]
+    there = {*known, *(each.get("name") or each.get("as", "") for each in made)}
+    fields["columns"] = columns(asked.columns, asked.rename, there)
+    fields["sort"] = [each for text in asked.sort for each in sort(text, there)]
     return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def sort(text: str, known: Collection[str] = ()) -> Iterator[dict[str, Any]]:
     """Yield the keys of ``-dep_delay, carrier desc nulls first``: a minus means descending."""
-    for item in _items(text, "--sort"):
+    for item in items(text, "--sort"):
         if item in known:
             yield {"column": item}
             continue
@@ -82,7 +84,7 @@ def sort(text: str, known: Collection[str] = ()) -> Iterator[dict[str, Any]]:
                 f"--sort: “{item}” is both descending (the minus) and ascending.",
                 hint=f'A column whose name begins with a minus stands in quotes: "{column}".',
             )
-        key: dict[str, Any] = {"column": _unquoted(column[1:].lstrip() if minus else column)}
+        key: dict[str, Any] = {"column": bare(column[1:].lstrip() if minus else column)}
         if minus or _lower(found, "way") == "desc":
             key["descending"] = True
         if _lower(found, "nulls") == "first":
@@ -96,15 +98,15 @@ def _lower(found: re.Match[str] | None, group: str) -> str:
 
 def group_by(text: str, known: Collection[str] = ()) -> Iterator[dict[str, Any]]:
     """Yield the keys of ``carrier, day=time_bucket(time_hour, 1 day), late=dep_delay > 60``."""
-    for item in _items(text, "--group-by"):
+    for item in items(text, "--group-by"):
         if item in known:
             yield {"column": item}
             continue
-        name, body = _named(item)
-        call = _call(body)
+        name, body = named(item)
+        call = call_of(body)
         if call is not None and call[0] == "time_bucket":
             key = _bucket(body, call[1])
-        elif (column := _column(body)) is not None or (name is None and call is None):
+        elif (column := column_of(body)) is not None or (name is None and call is None):
             key = {"column": column if column is not None else body}
         elif name is None:
             raise _needs_name("--group-by", body)
@@ -117,7 +119,7 @@ def _bucket(text: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Read ``time_bucket(column, 1 day)``, in either order as databases differ in it, and a zone
     behind them."""
     widths = [bool(_WIDTH.fullmatch(each)) for each in arguments[:2]]
-    column = _column(arguments[widths.index(False)]) if widths.count(True) == 1 else None
+    column = column_of(arguments[widths.index(False)]) if widths.count(True) == 1 else None
     if len(arguments) not in (2, 3) or column is None:
         raise InvalidRequest(
             f"--group-by: “{text}” is not a time bucket.",
@@ -127,14 +129,14 @@ def _bucket(text: str, arguments: Sequence[str]) -> dict[str, Any]:
     found = _WIDTH.fullmatch(arguments[widths.index(True)])
     assert found is not None
     key = {"column": column, "time_bucket": found[1] or found[2]}
-    return key | ({"time_zone": _unquoted(arguments[2].strip("'"))} if arguments[2:] else {})
+    return key | ({"time_zone": bare(arguments[2].strip("'"))} if arguments[2:] else {})
 
 
 def aggregates(text: str, flag: str = "--aggregate") -> Iterator[dict[str, Any]]:
     """Yield the values of ``avg(dep_delay), p95=percentile(dep_delay, 0.95), count(*)``."""
-    for item in _items(text, flag):
-        name, body = _named(item)
-        function, arguments = _call(body) or (body.lower(), [])
+    for item in items(text, flag):
+        name, body = named(item)
+        function, arguments = call_of(body) or (body.lower(), [])
         if not function.isidentifier():
             raise InvalidRequest(
                 f"{flag}: “{body}” is not one aggregate.",
@@ -168,8 +170,8 @@ def _aggregate(function: str, arguments: Sequence[str], text: str, flag: str) ->
     elif function in ("first", "last") and (
         by := re.fullmatch(r"(?is)(.+)\s+order\s+by\s+(.+)", what)
     ):
-        what, made["order_by"] = by[1], _unquoted(by[2])
-    column = _column(what)
+        what, made["order_by"] = by[1], bare(by[2])
+    column = column_of(what)
     return made | ({"expression": what} if column is None else {"column": column})
 
 
@@ -188,8 +190,8 @@ def _share(text: str, flag: str) -> float:
 
 def computed(text: str) -> Iterator[dict[str, Any]]:
     """Yield the new columns of ``hours=dep_delay / 60, late=dep_delay > 60``."""
-    for item in _items(text, "--compute"):
-        name, body = _named(item)
+    for item in items(text, "--compute"):
+        name, body = named(item)
         if name is None:
             raise _needs_name("--compute", body)
         yield {"name": name, "expression": body}
@@ -198,7 +200,7 @@ def computed(text: str) -> Iterator[dict[str, Any]]:
 def pivot(text: str) -> dict[str, Any]:
     """Return the pivot of ``on=carrier values=max(p95) index=day,origin``."""
     found: dict[str, Any] = {}
-    for word in _pieces(text, str.isspace):
+    for _, word in pieces(text, str.isspace):
         key, sign, value = word.partition("=")
         key = key.strip().lower()
         if not sign or not value:
@@ -211,10 +213,10 @@ def pivot(text: str) -> dict[str, Any]:
                 f"--pivot: “{key}” is not a part of a pivot.", hint=did_you_mean(key, _PIVOT)
             )
         if key == "index":
-            found[key] = [_unquoted(each) for each in _items(value, "--pivot")]
+            found[key] = [bare(each) for each in items(value, "--pivot")]
         elif key == "p":
             found[key] = _share(value, "--pivot")
-        elif key == "values" and _call(value) is not None:
+        elif key == "values" and call_of(value) is not None:
             (made,) = aggregates(value, "--pivot")
             if "column" not in made:
                 raise InvalidRequest(
@@ -223,7 +225,7 @@ def pivot(text: str) -> dict[str, Any]:
             found |= {"values": made["column"], "function": made["function"]}
             found |= {"p": made["p"]} if "p" in made else {}
         else:
-            found[key] = _unquoted(value)
+            found[key] = bare(value)
     for key in ("on", "values"):
         if key not in found:
             raise InvalidRequest(
@@ -249,84 +251,14 @@ def sample(text: str, seed: int | None) -> dict[str, Any]:
 
 def time_range(text: str) -> dict[str, Any]:
     """Return the range of ``time_hour 2013-01-01..2013-02-01``; either end may be left out."""
-    found = re.fullmatch(rf"\s*({_QUOTED}|\S+)\s+(.*?)\s*\.\.\s*(.*?)\s*", text, re.DOTALL)
+    found = re.fullmatch(rf"\s*({QUOTED}|\S+)\s+(.*?)\s*\.\.\s*(.*?)\s*", text, re.DOTALL)
     if not found or not (found[2] or found[3]):
         raise InvalidRequest(
             f"--time-range: “{text}” is not a column and a range.",
             hint='Write --time-range "time_hour 2013-01-01..2013-02-01"; the end is not included.',
         )
     ends = {"start": found[2], "end": found[3]}
-    return {"column": _unquoted(found[1])} | {name: end for name, end in ends.items() if end}
-
-
-# ----------------------------------------------------------------- pieces of a flag
-
-
-def _items(text: str, flag: str) -> list[str]:
-    found = [each.strip() for each in _pieces(text, ",".__eq__)]
-    if not all(found):
-        raise InvalidRequest(f"{flag}: “{text}” has an empty place in its list.")
-    return found
-
-
-def _pieces(text: str, ends: Any) -> Iterator[str]:
-    """Yield the pieces of ``text`` between letters that are ``ends`` outside of quotes and
-    brackets; blanks that follow one another are one."""
-    piece, quote, depth = "", "", 0
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in "([{":
-            depth += 1
-        elif letter in ")]}":
-            depth -= 1
-        elif depth <= 0 and ends(letter):
-            if piece or not letter.isspace():
-                yield piece
-            piece = ""
-            continue
-        piece += letter
-    if piece or not ends(" "):
-        yield piece
-
-
-def _named(item: str) -> tuple[str | None, str]:
-    """Take ``name=expression`` or ``expression AS name`` apart."""
-    after = _NAMED_AFTER.fullmatch(item)
-    if after:
-        return _unquoted(after[2]), after[1].strip()
-    before = _NAMED_BEFORE.fullmatch(item)
-    if before:
-        return _unquoted(before[1]), before[2].strip()
-    return None, item
-
-
-def _call(text: str) -> tuple[str, list[str]] | None:
-    """Return the function, in small letters, and the arguments of a text that is one call."""
-    found = _CALL.fullmatch(text.strip())
-    if not found:
-        return None
-    depth = 0
-    for letter in re.sub(r"\"[^\"]*\"|'[^']*'", "", found[2]):
-        depth += (letter == "(") - (letter == ")")
-        if depth < 0:
-            return None  # sum(a) / sum(b)
-    inside = found[2].strip()
-    return found[1].lower(), [
-        each.strip() for each in _pieces(inside, ",".__eq__)
-    ] if inside else []
-
-
-def _column(text: str) -> str | None:
-    """Return the column that a text names and does nothing with; None for an expression."""
-    return _unquoted(text) if re.fullmatch(_NAME, text.strip()) else None
-
-
-def _unquoted(name: str) -> str:
-    plain = name.strip()
-    return plain[1:-1].replace('""', '"') if re.fullmatch(_QUOTED, plain) else plain
+    return {"column": bare(found[1])} | {name: end for name, end in ends.items() if end}
 
 
 def _needs_name(flag: str, text: str) -> InvalidRequest:

@@ -41,7 +41,7 @@ def test_every_flag() -> None:
     )
     assert [unquoted(word) for word in found.words] == ["df", "x.out"]
     assert (found.format, found.compress, found.replace) == ("csv", "gzip", True)
-    assert (found.columns, found.where, found.limit) == (("a", "b"), "a > 1", 1000)
+    assert (found.columns, found.where, found.limit) == (("a, b",), "a > 1", 1000)
     assert found.options == {"delimiter": ";", "header": ["a b", "c"], "null_text": "NA"}
     assert (found.sheet, found.preview) == ("Delays", True)
     assert (found.name, found.wait) == ("n", False)

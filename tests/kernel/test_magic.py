@@ -27,6 +27,8 @@ from jupyter_export.errors import (
 
 from .shells import FLIGHTS, run, sql
 
+ONE_PLACE = True
+
 
 def test_a_frame_becomes_a_file_beside_the_notebook(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
@@ -228,7 +230,7 @@ def test_an_error_shows_no_traceback_unless_asked(
     shown = capsys.readouterr().out
     assert "Did you mean flights?" in shown
     assert "Traceback" not in shown
-    assert len(shown.strip().splitlines()) == 1
+    assert len(shown.strip().splitlines()) == 3, "a sentence, the line, a caret"
     assert not shell.run_cell("%export fligths x.csv --debug").success
     assert "Traceback" in capsys.readouterr().out
 
@@ -236,7 +238,7 @@ def test_an_error_shows_no_traceback_unless_asked(
 def test_a_failed_export_fails_its_cell(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = shell.run_cell('%export flights x.csv --where "nope = 1"')
+    result = shell.run_cell('%export flights x.csv --where "1 / (delay - 5) > 0"')
     assert isinstance(result.error_in_exec, ExportError)
     shown = capsys.readouterr().out
     assert "✕ x.csv · " in shown
@@ -271,6 +273,10 @@ def test_jobs_are_listed_shown_and_cancelled(
     assert job.id in capsys.readouterr().out
     assert run(shell, f"--status {job.id[:6]}").id == job.id
     assert run(shell, f"--cancel {job.id}").status == "completed"
+    with pytest.raises(
+        InvalidRequest, match="--jobs exports nothing, and the line names “flights”"
+    ):
+        shell.run_line_magic("export", "flights y.csv --jobs")
 
 
 def test_help(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:

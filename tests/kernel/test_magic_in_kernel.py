@@ -19,6 +19,7 @@ small = pd.DataFrame({"n": range(1000), "text": [f"row {i}" for i in range(1000)
 big = pa.table({name: [i / 7 for i in range(3_000_000)] for name in "abcd"})
 """
 WIDGET = "application/vnd.jupyter.widget-view+json"
+CARD = "application/vnd.jupyter-export.job.v1+json"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def test_one_card_is_kept_with_links_of_the_server(kernel: Kernel) -> None:
     ran = kernel.run("job = %export small card.csv")
     assert len(ran.outputs) == 1
     data = ran.outputs[0]["data"]
-    assert set(data) == {"text/html", "text/plain"}
+    assert set(data) == {CARD, "text/html", "text/plain"}
+    assert data[CARD]["job"]["status"] == "completed"
+    assert data[CARD]["columns"] == 2
     assert "1,000 rows · 2 columns" in data["text/plain"]
     assert "checked: rows read = written = counted" in words(data["text/html"])
     assert 'href="card.csv"' in data["text/html"]
@@ -82,7 +85,7 @@ def test_no_wait_gives_the_prompt_back_and_ends_as_plain_html(kernel: Kernel) ->
     kernel.listen(1.0, ran)
     kept = [output for output in ran.outputs if "later.csv.gz" in str(output)]
     assert len(kept) == 1
-    assert set(kept[0]["data"]) == {"text/html", "text/plain"}
+    assert set(kept[0]["data"]) == {CARD, "text/html", "text/plain"}
     assert kept[0]["data"]["text/plain"].startswith("● later.csv.gz")
 
 
@@ -114,7 +117,8 @@ def test_the_kernels_interrupt_cancels(server: Server, kernel: Kernel) -> None:
         ("%export smal x.csv", "Did you mean small?"),
         ("%export small x.csv --replce", "Did you mean --replace?"),
         ("%export small x.csv --format exel", "exel"),
-        ('%export small x.csv --where "m > 1"', "x.csv was not exported."),
+        ('%export small x.csv --where "m > 1"', "Column “m” is not in small."),
+        ('%export small x.csv --where "1 / (n - 5) > 0"', "x.csv was not exported."),
         ("%%export x.csv\nSELECT * FROM smal", "Did you mean small?"),
     ],
 )

@@ -12,6 +12,8 @@ from jupyter_export.errors import OutputExists
 
 from .shells import run
 
+ONE_PLACE = True
+
 
 def test_several_frames_become_a_folder(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]

@@ -54,6 +54,8 @@ def test_a_preview_of_it(
         ("x.csv --connection warehouse --columns dely", "SELECT delay FROM flights", ExportError,
          "delay"),
         ("x.csv --param a=1", "SELECT 1", InvalidRequest, "--param belongs to SQL on a connection"),
+        ("x.csv --connection pg://me:word@h/d", "SELECT 1", InvalidRequest, "A URL is no name"),
+        ("http://me:word@h/x.csv", "SELECT 1", InvalidRequest, "“http://h/x.csv” is an address"),
     ],
 )  # fmt: skip
 def test_wrong_cells_are_one_sentence(
@@ -65,6 +67,7 @@ def test_wrong_cells_are_one_sentence(
             sql(shell, line, cell)
         assert said in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert "word" not in str(caught.value)
     assert not Path("x.csv").exists()
 
 

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_export
-from jupyter_export import magic
 from jupyter_export.client.params import for_driver
 from jupyter_export.client.rows import was_interrupted
 from jupyter_export.errors import Cancelled, InvalidSpec, QueryFailed
+from jupyter_export.magic import request
 
 from .shells import sql
 
@@ -90,7 +90,7 @@ def test_an_interrupt_while_the_service_is_asked_for_a_name(
     def interrupted(name: str) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(magic, "is_of_service_too", interrupted)
+    monkeypatch.setattr(request, "is_of_service_too", interrupted)
     with duckdb.connect() as own:
         shell.user_ns["own"] = own
         with pytest.raises(Cancelled, match="nothing was written"):

@@ -11,16 +11,20 @@ import pyarrow as pa
 import pytest
 
 from jupyter_export.client import export
-from jupyter_export.client.card import Card, loss_text
+from jupyter_export.client.card import Card
 from jupyter_export.client.draft import Draft, draft_of
 from jupyter_export.client.find import LocalClients
 from jupyter_export.client.local import LocalClient
+from jupyter_export.client.loss_text import loss_text
 from jupyter_export.client.preview import SAMPLE_ROWS, Head, text, without_totals
+from jupyter_export.client.preview_html import html
 from jupyter_export.client.rows import Rows
 from jupyter_export.errors import InvalidSpec
 from jupyter_export.pipeline.preview import SAMPLE_ROWS as LOOKED_AT
 
 from .conftest import Server
+
+ONE_PLACE = True
 
 LOSS = {
     "kind": "nested",
@@ -142,6 +146,43 @@ def test_a_dataset_without_rows_or_columns() -> None:
     assert "0 columns" in text({**FOUND, "datasets": [dataset]})
 
 
+# ------------------------------------------------------------------ in a notebook
+
+
+def test_a_table_of_html() -> None:
+    loss = {**LOSS, "option": "nested=error", "column": "<legs>"}
+    shown = html({**FOUND, "losses": [loss], "format": "excel"})
+    assert '<b>flights</b> <span class="jx-muted">first 3 of 336,776 rows · 3 columns' in shown
+    assert '<th scope="col" class="jx-right">delay<span>int64</span></th>' in shown
+    assert '<td>UA</td><td class="jx-right">5</td><td>true</td>' in shown
+    assert shown.count('aria-label="null">∅</span>') == 2
+    assert "About 2.1 MB as excel." in shown
+    assert "▲ 1 column would change:" in shown
+    assert "<b>&lt;legs&gt;</b>: lists become JSON text" in shown
+    assert "<code>--option nested=error</code>" in shown
+
+
+def test_nothing_of_the_data_is_a_tag() -> None:
+    bad = "<script>alert(1)</script>\"'\x1b"
+    dataset = {
+        "name": bad, "columns": [{"name": bad, "type": bad}], "rows": [[bad], [[bad]], [bad * 99]],
+        "total_rows": 3, "estimated": False,
+    }  # fmt: skip
+    loss = {**LOSS, "column": bad, "message": bad, "example": bad, "option": bad, "dataset": bad}
+    shown = html({"datasets": [dataset], "losses": [loss], "format": bad, "bytes_estimate": None})
+    assert "<script" not in shown
+    assert "alert(1)&lt;/script&gt;&quot;&#x27;␣" in shown
+
+
+def test_many_columns_and_no_rows_as_html() -> None:
+    columns = [{"name": f"c{n}", "type": "string"} for n in range(150)]
+    dataset = {**FOUND["datasets"][0], "columns": columns, "rows": [], "total_rows": None}
+    shown = html({**FOUND, "datasets": [dataset, dataset], "bytes_estimate": None})
+    assert shown.count("rows not counted yet · 150 columns") == 2
+    assert shown.count("… and 50 more columns") == 2
+    assert "As csv; nothing would be lost." in shown
+
+
 # ------------------------------------------------------------------ how much is sent
 
 
@@ -205,19 +246,20 @@ def test_a_stream_of_unknown_length_claims_none() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"time_range": {"column": "n", "start": "2013"}},
+        {"time_range": {"column": "t", "start": "2013-01-01"}},
         {"sample": {"rows": 5}},
         {"sort": ["n"]},
         {"distinct": True},
         {"group_by": ["n"]},
         {"aggregates": [{"function": "count"}]},
-        {"pivot": {"on": "n", "values": "n"}},
+        {"pivot": {"on": "n", "values": "t"}},
         {"where": "n > 1"},
     ],
 )
 def test_what_needs_all_rows_gets_all_of_them(fields: dict[str, Any]) -> None:
     rows = 3 * SAMPLE_ROWS
-    draft = draft_of(pa.table({"n": range(rows)}), {**fields, "format": "csv"}, lambda file: file)
+    frame = pa.table({"n": range(rows), "t": pa.array(range(rows), pa.timestamp("s"))})
+    draft = draft_of(frame, {**fields, "format": "csv"}, lambda file: file)
     assert sent_for(draft) == [rows]
 
 
@@ -241,7 +283,7 @@ def sent_for(draft: Draft) -> list[int]:
             sent.append(reader.read_all().num_rows)
             return {"id": f"u{len(sent)}"}
 
-        def preview(self, document: Any, rows: int = 20) -> dict[str, Any]:
+        def preview(self, document: Any, rows: int = 20, **_: Any) -> dict[str, Any]:
             return {"datasets": [], "losses": [], "bytes_estimate": None}
 
     export._previewed(Counts(), draft, 20)
@@ -257,9 +299,11 @@ def test_only_the_datasets_that_are_not_counted_lose_their_numbers() -> None:
 
 
 def test_a_wrong_option_is_refused_before_a_row_is_sent() -> None:
+    uploads = LocalClients.here()._service.settings.uploads
+    before = set(uploads.iterdir())
     with pytest.raises(InvalidSpec, match="delimiter"):
         export.preview(pd.DataFrame({"n": [1]}), "x.csv", options={"delimitr": ";"})
-    assert list(LocalClients.here()._service.settings.uploads.iterdir()) == []
+    assert set(uploads.iterdir()) == before
 
 
 def test_a_server_that_is_away_is_replaced(

@@ -28,16 +28,6 @@ def demo() -> ModuleType:
     return module
 
 
-def test_the_notebook_is_committed_without_outputs() -> None:
-    document = nbformat.read(NOTEBOOKS / "quickstart.ipynb", as_version=4)
-    nbformat.validate(document)
-    assert all(
-        not cell.outputs and cell.execution_count is None
-        for cell in document.cells
-        if cell.cell_type == "code"
-    )
-
-
 def test_the_quickstart_exports_and_reads_back(
     demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,7 +38,9 @@ def test_the_quickstart_exports_and_reads_back(
     with demo.jupyter_server(notebook.parent) as server:
         document = demo.run_notebook(server, notebook)
         jobs = demo.exported(server)
+        templates = server.http.get("jupyter-export/v1/templates").json()["templates"]
     names = ["flights.csv", "flights.jsonl", "flights.parquet", "late.csv.gz", "makers.csv"]
+    names += ["JFK.csv", "LGA.csv"]
     assert [Path(job["result"]["path"]).name for job in jobs] == names
     assert [job["result"]["rows"] for job in jobs[:3]] == [336_776] * 3
     for job in jobs:
@@ -56,6 +48,8 @@ def test_the_quickstart_exports_and_reads_back(
         assert file.stat().st_size == job["result"]["bytes"]
     shown = [output for cell in document.cells for output in cell.get("outputs", [])]
     cards = [o for o in shown if "jx-card" in o.get("data", {}).get("text/html", "")]
+    assert [template["name"] for template in templates] == ["late_at"]
+    assert [slot["name"] for slot in templates[0]["parameters"]] == ["airport"]
     assert sum("● flights" in card["data"]["text/plain"] for card in cards) == 3
     assert "flights.parquet" in demo.table(jobs, notebook.parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -84,6 +85,8 @@ class TerminalSurface:
         self._over("")
 
     def _over(self, text: str) -> None:
+        # a line that wraps is not written over
+        text = text[: max(shutil.get_terminal_size().columns - 1, 1)]
         if text or self._width:
             sys.stdout.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
             sys.stdout.flush()

@@ -28,6 +28,7 @@ from jupyter_export.errors import (
     StatementTimeout,
 )
 from jupyter_export.registry import Database
+from jupyter_export.sources.postgres.failures import Failures
 
 from .conftest import Bench
 from .postgres import PASSWORD, make_database, opened, query, read, sessions, sessions_left, table
@@ -418,3 +419,18 @@ def test_a_stream_that_is_closed_early_ends_its_connection(url: str, database: D
     stream.close()
     stream.close()
     assert sessions_left(url, 1) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "connection socket closed",
+        "the connection is closed",
+        "the connection is lost",
+        "consuming input failed: server closed the connection unexpectedly",
+    ],
+)
+def test_a_connection_that_psycopg_finds_gone(said: str) -> None:
+    """What it says by itself, without a SQLSTATE; which of them it is depends on the moment."""
+    found = Failures("warehouse").of_query(psycopg.OperationalError(said), 1.0, None)
+    assert isinstance(found, ConnectionLost)

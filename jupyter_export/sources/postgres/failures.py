@@ -48,7 +48,8 @@ _LOST_CLASSES = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 _LOST_WORDS = re.compile(
     "terminating connection|server closed the connection|connection (?:is|was) (?:lost|closed)"
     "|consuming input failed|connection (?:not open|reset)|no connection to the server"
-    "|SSL connection has been closed|could not receive data|SSL SYSCALL|the connection is closed",
+    "|SSL connection has been closed|could not receive data|SSL SYSCALL|the connection is closed"
+    "|connection socket closed",
     re.IGNORECASE,
 )
 _LIBPQ = re.compile(r"(?:^|: )(?:ERROR|FATAL|PANIC):\s+(.*)", re.DOTALL)

@@ -67,7 +67,7 @@ def cancelling(runs: int) -> tuple[str, list[Target]]:
 def _phases(service: ExportService) -> dict[str, tuple[dict[str, Any], When]]:
     """Return the spec of each, and when it is in its phase."""
     upload = {"type": "upload", "id": _upload(service)}
-    hashed = {"name": "hash", "expression": "md5(repeat(cast(n as varchar), 200))"}
+    hashed = {"name": "hash", "expression": "md5(" * 20 + "cast(n as varchar)" + ")" * 20}
     sort = {"columns": {"computed": [hashed]}, "sort": [{"column": "hash"}]}
 
     gone = {"type": "table", "connection": "away", "table": "t"}

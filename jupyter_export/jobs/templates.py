@@ -9,24 +9,20 @@ password of a file, which is to be a parameter.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from .. import registry
 from ..errors import InvalidRequest, InvalidSpec, NotFound, did_you_mean
 from ..spec import limits, outline
-from ..spec.template import DESCRIPTION, MAX_NAME, check_name, holds_slot, parameters
+from ..spec.template import DESCRIPTION, MAX_NAME, check_name, holds_slot
+from ..spec.template_secrets import check_secrets
 from .audit_chain import details_text
 from .audit_trail import AuditTrail
 from .database import StoreDatabase
 from .model import Caller
 from .store_templates import Template, TemplateTable
-
-_LOGIN = re.compile(r"[\w+.-]://([^\s/@]*)@")
-"""Who logs in by a URL (RFC 3986, 3.2.1). Its time is in proportion to the text: texts are as long
-as somebody likes, and a match holds up the whole server."""
 
 
 class Templates:
@@ -68,7 +64,7 @@ class Templates:
         if not isinstance(document, Mapping):
             raise InvalidSpec("The template is not a JSON object.")
         sure = outline.check(document)
-        _check_secrets({**sure.document, DESCRIPTION: document.get(DESCRIPTION)})
+        check_secrets({**sure.document, DESCRIPTION: document.get(DESCRIPTION)})
         self._table.check_room(caller.name, name)  # before the trail says that it was saved
         now = self._now()
         template = Template(
@@ -112,47 +108,3 @@ def _format(sure: outline.Outline) -> str | None:
         if sure.options_known or error.field != "format" or sure.spec.format is None:
             raise
         return registry.format_named(sure.spec.format.type).type
-
-
-def _check_secrets(document: Mapping[str, Any]) -> None:
-    """Raise ``InvalidSpec`` for what must not be kept; the sentence does not repeat it."""
-    for field, text in _texts(document, ""):
-        if _holds_password(text) or (field.endswith(".source.connection") and "://" in text):
-            raise InvalidSpec(
-                "A template holds no URL of a database, and no password.",
-                hint="Name a connection that the configuration or the notebook defines.",
-                field=field,
-            )
-    given = document.get("format")
-    for option, value in given.items() if isinstance(given, Mapping) else ():
-        if "password" in str(option).lower() and value is not None and not _is_open(value):
-            raise InvalidSpec(
-                "A template holds no password.",
-                hint=f'Make it a parameter without a default: "{option}": "{{{{password}}}}".',
-                field=f"format.{option}",
-            )
-
-
-def _is_open(value: Any) -> bool:
-    """Tell whether a value is known only when the template is used."""
-    try:
-        found = parameters({"": value})
-    except InvalidSpec:  # two braces that were meant as such
-        return False
-    return bool(found) and all(each.required for each in found)
-
-
-def _holds_password(text: str) -> bool:
-    """Tell whether a URL with a password stands in a text."""
-    return any(":" in login[:-1] for login in _LOGIN.findall(text))
-
-
-def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield field, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts(each, f"{field}.{key}" if field else str(key))
-    elif isinstance(value, (list, tuple)):
-        for at, each in enumerate(value):
-            yield from _texts(each, f"{field}[{at}]")

@@ -8,6 +8,7 @@ from typing import Any
 from ..client.draft import draft_of
 from ..errors import InvalidRequest, NotFound, did_you_mean
 from ..spec.template import check_name, filled, slots
+from ..spec.template_secrets import check_secrets
 from .arguments import Arguments
 from .caret import Span, at
 from .options import all_formats, format_for
@@ -33,7 +34,8 @@ def to_be_saved(asked: Arguments, request: Request) -> tuple[dict[str, Any], Req
     """Return the document of a line, with its slots, and what is exported now: the same with the
     values of --param, and the slots' defaults, in their places.
 
-    Raises ``InvalidRequest`` where no template can be saved under that name, or none of these rows.
+    Raises ``InvalidRequest`` where no template can be saved under that name, or none of these rows,
+    and ``InvalidSpec`` where it would hold a password.
     """
     name = asked.save_template or ""
     span = asked.places.of("--save-template")[-1].whole
@@ -48,6 +50,7 @@ def to_be_saved(asked: Arguments, request: Request) -> tuple[dict[str, Any], Req
         document = document_of(request)
     except InvalidRequest as error:
         raise at(error, span) from None
+    check_secrets(document)  # before anything is written
     known = slots(document)
     if request.origin is not None:
         # a document has its values by now, in what is saved as well

@@ -9,6 +9,7 @@ import {
   cardTitle,
   changedText,
   describeNextTry,
+  mayBeRetried,
   laterOf,
   lossLines,
   percentOf,
@@ -196,5 +197,18 @@ describe('canBeOpened', () => {
     assert.equal(canBeOpened(resultOf('b.xlsx')), false);
     assert.equal(canBeOpened(resultOf('b.csv.gz')), false);
     assert.equal(canBeOpened(resultOf('b.csv', ['b.csv/1.csv'])), false);
+  });
+});
+
+describe('retry', () => {
+  it('is offered where it may end otherwise', () => {
+    const failed = makeJob('a', {
+      status: 'failed',
+      error: { code: 'connection_lost', message: 'It went away.' }
+    });
+    assert.equal(mayBeRetried(failed), true);
+    assert.equal(mayBeRetried(makeJob('b', { status: 'cancelled' })), true);
+    const error = { code: 'invalid_spec', message: 'No such column.' };
+    assert.equal(mayBeRetried({ ...failed, error }), false);
   });
 });

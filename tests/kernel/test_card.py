@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from jupyter_export.client import card, listing
 from jupyter_export.client.card import Card
+from jupyter_export.magic.live import TerminalSurface
 
 PROGRESS = {
     "phase": "writing",
@@ -298,3 +300,12 @@ def test_a_list_has_one_line_for_each_job() -> None:
     assert "No." in lines[2]
     assert listing.table_text([]) == "There are no exports yet."
     assert listing.table_html([done()]).count("<tr>") == 2
+
+
+def test_a_line_of_progress_fits_its_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that wraps could not be written over."""
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((20, 24)))
+    TerminalSurface()._over("flights.csv · writing · 16,742 of 27,059 rows")
+    assert capsys.readouterr().out == "\rflights.csv · writi"

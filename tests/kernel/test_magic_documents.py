@@ -255,3 +255,13 @@ def test_the_panel_opens_with_the_line(shell: InteractiveShell) -> None:
     panel.close()
     with pytest.raises(InvalidRequest, match="--limit needs a frame"):
         made(parse_line("--panel --limit 3"), None, names)
+
+
+def test_a_template_with_a_password_is_refused_before_a_file_is_written(
+    shell: InteractiveShell,
+) -> None:
+    with pytest.raises(InvalidSpec, match="A template holds no password"):
+        run(shell, "flights x.pdf --option password=swordfish --save-template secret")
+    assert not Path("x.pdf").exists()
+    run(shell, 'flights x.csv --option delimiter=";" --save-template plain')
+    assert Path("x.csv").exists()
